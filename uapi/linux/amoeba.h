@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * Amoeba transactions: the interface of /dev/amoeba.
+ *
+ * Every structure has the same layout for 32 and 64 bit callers, holds no padding the compiler
+ * could choose, and may grow at its end: the kernel copies min(size known, size passed), wants
+ * zeros in what it does not know (E2BIG otherwise) and takes zeros for what was not passed. All
+ * integers are in host byte order; ports, signatures and check fields are bytes.
+ *
+ * An errno of ioctl(2) speaks about the call; what became of a transaction is data: the call
+ * returns 0 and fills @verdict.
+ */
+#ifndef _UAPI_LINUX_AMOEBA_H
+#define _UAPI_LINUX_AMOEBA_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define AMOEBA_ABI_VERSION	1
+
+#define AMOEBA_PORT_SIZE	6	/* bytes of a classic port (facts 4.1) */
+#define AMOEBA_CHECK_SIZE	6	/* bytes of a classic check field */
+#define AMOEBA_CAP_SIZE		16	/* bytes of a classic capability */
+#define AMOEBA_MAX_DATA		(1U << 30)	/* largest data part of a message, bytes */
+#define AMOEBA_LOCATE_MS	5200	/* default locate limit, ms (facts 3.3) */
+
+/**
+ * struct amoeba_header - the transaction header, wide form (64 bytes)
+ * @port: put-port of the wanted server (request), get-port (AMOEBA_GETREQ argument); bytes 0-5,
+ *	6 and 7 are zero in ABI 1
+ * @signature: bytes 0-5, not interpreted by the kernel
+ * @object: object number; 24 bits towards a classic peer
+ * @rights: rights mask; 8 bits towards a classic peer
+ * @check: check field; bytes 0-5 towards a classic peer
+ * @site: where the object was created, 0 = here; 0 towards a classic peer
+ * @command: request: command, 0 to 65535 towards a classic peer
+ * @status: reply: 0 or a negative error, -32768 to 32767 towards a classic peer
+ * @extra: 16 bits towards a classic peer
+ * @offset: signed 32 bits towards a classic peer
+ * @size: 16 bits towards a classic peer; independent of the length of the data
+ */
+struct amoeba_header {
+	__u8	port[8];
+	__u8	signature[8];
+	__u32	object;
+	__u32	rights;
+	__u8	check[12];
+	__u32	site;
+	union {
+		__s32	command;
+		__s32	status;
+	};
+	__u32	extra;
+	__s64	offset;
+	__u64	size;
+};
+
+/**
+ * struct amoeba_iovec - one piece of a buffer
+ * @base: user address
+ * @len: bytes
+ */
+struct amoeba_iovec {
+	__aligned_u64	base;
+	__aligned_u64	len;
+};
+
+/**
+ * struct amoeba_buf - a buffer of the caller
+ * @addr: user address of the bytes (@iovcnt is 0), or of an array of struct amoeba_iovec
+ * @len: bytes at @addr (@iovcnt is 0), otherwise not used and zero
+ * @iovcnt: number of pieces, 0 to 1024
+ * @reserved: zero
+ */
+struct amoeba_buf {
+	__aligned_u64	addr;
+	__aligned_u64	len;
+	__u32		iovcnt;
+	__u32		reserved;
+};
+
+/*
+ * Verdicts (facts 3.8). AMOEBA_RPC_NOTFOUND and AMOEBA_RPC_UNSAFE: the request was surely not
+ * executed. AMOEBA_RPC_FAILURE: it may have been. AMOEBA_RPC_ABORTED: ended by a signal or
+ * AMOEBA_CANCEL before the request left.
+ */
+#define AMOEBA_RPC_OK		0
+#define AMOEBA_RPC_FAILURE	(-1)
+#define AMOEBA_RPC_NOTFOUND	(-2)
+#define AMOEBA_RPC_BADADDRESS	(-3)
+#define AMOEBA_RPC_ABORTED	(-4)
+#define AMOEBA_RPC_TRYAGAIN	(-5)
+#define AMOEBA_RPC_COMBAD	(-6)
+#define AMOEBA_RPC_REMOTERPC	(-7)
+#define AMOEBA_RPC_BADPORT	(-8)
+#define AMOEBA_RPC_UNSAFE	(-9)
+
+/* out_flags */
+#define AMOEBA_OUT_TRUNC	0x1	/* the data was cut to the buffer; the length is the full one */
+#define AMOEBA_OUT_LOCAL	0x2	/* the peer is in this network namespace */
+#define AMOEBA_OUT_SIGNAL	0x4	/* GETREQ: the client has passed on a signal */
+
+/* flags of struct amoeba_trans */
+#define AMOEBA_TRANS_INSECURE	0x1	/* may cross untrusted networks */
+#define AMOEBA_TRANS_REMOTE	0x2	/* not to a server of this namespace */
+#define AMOEBA_TRANS_FLAGS	0x3
+
+/* flags of struct amoeba_getreq */
+#define AMOEBA_GETREQ_NONBLOCK	0x1	/* EAGAIN when no request is waiting */
+#define AMOEBA_GETREQ_FLAGS	0x1
+
+/**
+ * struct amoeba_trans - argument of AMOEBA_TRANS: one transaction
+ * @req: in: request header; @req.port is the put-port
+ * @rep: out: reply header, valid when @verdict is AMOEBA_RPC_OK
+ * @send: in: data of the request
+ * @recv: in: buffer for the data of the reply
+ * @flags: in: AMOEBA_TRANS_*
+ * @locate_ms: in: how long to look for a server, ms; 0: AMOEBA_LOCATE_MS
+ * @timeout_ms: in: limit of the whole call, ms; 0: none
+ * @verdict: out: AMOEBA_RPC_*
+ * @rep_len: out: full length of the data of the reply, bytes
+ * @out_flags: out: AMOEBA_OUT_*
+ * @reserved: zero
+ */
+struct amoeba_trans {
+	struct amoeba_header	req;
+	struct amoeba_header	rep;
+	struct amoeba_buf	send;
+	struct amoeba_buf	recv;
+	__u32			flags;
+	__u32			locate_ms;
+	__u32			timeout_ms;
+	__s32			verdict;
+	__aligned_u64		rep_len;
+	__u32			out_flags;
+	__u32			reserved;
+};
+
+/**
+ * struct amoeba_getreq - argument of AMOEBA_GETREQ: wait for a request
+ * @hdr: in: @hdr.port is the get-port (secret); out: request header, whose port is the put-port
+ *	it was sent to
+ * @recv: in: buffer for the data of the request
+ * @flags: in: AMOEBA_GETREQ_*
+ * @timeout_ms: in: how long to wait, ms; 0: without limit. The end is ETIMEDOUT
+ * @handle: out: names the transaction in AMOEBA_PUTREP; never 0
+ * @len: out: full length of the data of the request, bytes
+ * @out_flags: out: AMOEBA_OUT_*
+ * @reserved: zero
+ */
+struct amoeba_getreq {
+	struct amoeba_header	hdr;
+	struct amoeba_buf	recv;
+	__u32			flags;
+	__u32			timeout_ms;
+	__aligned_u64		handle;
+	__aligned_u64		len;
+	__u32			out_flags;
+	__u32			reserved;
+};
+
+/**
+ * struct amoeba_putrep - argument of AMOEBA_PUTREP: answer a request
+ * @hdr: in: reply header; @hdr.port may be anything
+ * @send: in: data of the reply
+ * @handle: in: from AMOEBA_GETREQ of the same open file; any thread may use it, once
+ * @verdict: out: AMOEBA_RPC_OK, or AMOEBA_RPC_FAILURE when the client is known to be gone
+ * @flags: zero
+ */
+struct amoeba_putrep {
+	struct amoeba_header	hdr;
+	struct amoeba_buf	send;
+	__aligned_u64		handle;
+	__s32			verdict;
+	__u32			flags;
+};
+
+/**
+ * struct amoeba_putrep_getreq - argument of AMOEBA_PUTREP_GETREQ: reply, then wait
+ * @put: as AMOEBA_PUTREP; with a handle of 0 nothing is answered. When the reply is refused
+ *	with an errno, nothing was answered and nothing was waited for. When it was taken,
+ *	@put.handle is set to 0 at once, so that a call ended by a signal can be repeated as it is
+ * @get: as AMOEBA_GETREQ
+ */
+struct amoeba_putrep_getreq {
+	struct amoeba_putrep	put;
+	struct amoeba_getreq	get;
+};
+
+/* features of struct amoeba_info */
+#define AMOEBA_FEAT_TRANS	0x1	/* AMOEBA_TRANS, GETREQ, PUTREP, PUTREP_GETREQ */
+
+/**
+ * struct amoeba_info - result of AMOEBA_INFO
+ * @abi: AMOEBA_ABI_VERSION of the kernel
+ * @reserved: zero
+ * @features: AMOEBA_FEAT_*
+ * @max_data: largest data part, bytes
+ * @max_iov: most pieces of a buffer
+ * @max_open: most transactions being served or made at once by one open file
+ * @address: public FLIP address of this open file, wire bytes
+ */
+struct amoeba_info {
+	__u32		abi;
+	__u32		reserved;
+	__aligned_u64	features;
+	__aligned_u64	max_data;
+	__u32		max_iov;
+	__u32		max_open;
+	__u8		address[8];
+};
+
+/*
+ * The number block is 0xA6, 0x00 to 0x1f. The kernel dispatches on type and number only, the
+ * size is taken from the request, so that structures can grow.
+ */
+#define AMOEBA_IOC_TYPE		0xA6
+
+#define AMOEBA_INFO		_IOR(AMOEBA_IOC_TYPE, 0x00, struct amoeba_info)
+#define AMOEBA_TRANS		_IOWR(AMOEBA_IOC_TYPE, 0x01, struct amoeba_trans)
+#define AMOEBA_GETREQ		_IOWR(AMOEBA_IOC_TYPE, 0x02, struct amoeba_getreq)
+#define AMOEBA_PUTREP		_IOWR(AMOEBA_IOC_TYPE, 0x03, struct amoeba_putrep)
+#define AMOEBA_PUTREP_GETREQ	_IOWR(AMOEBA_IOC_TYPE, 0x04, struct amoeba_putrep_getreq)
+/* 0x05 FORWARD, 0x06 CANCEL, 0x07 LISTEN are kept for what their names say. */
+
+#endif /* _UAPI_LINUX_AMOEBA_H */
