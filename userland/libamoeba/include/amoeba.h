@@ -111,6 +111,10 @@ void	 am_hdr_get_cap(const struct amoeba_header *h, am_cap *c);
 int	 am_open(void);			/* 0, or -errno; calls below do it themselves */
 int	 am_info(struct amoeba_info *info);	/* 0 or -errno */
 void	 am_set_device(const char *path);	/* before the first call; default /dev/amoeba */
+/* an errno of the device in words and with a remedy, "no /dev/amoeba: load amoeba.ko"; static */
+const char *am_errno_why(int err);
+/* number of the AF_FLIP family on this host, or -1 with errno (flip.ko not loaded, family=0) */
+int	 flip_family(void);
 
 /**
  * One transaction. @h: request header in, reply header out (its status is returned when the
@@ -147,7 +151,7 @@ struct am_request {
 	size_t			rlen;	/* out: bytes of the reply; data may also be set */
 	const uint8_t		*rdata;	/* out: reply from here instead of @rbuf when not NULL */
 	void			(*rdone)(void *arg);	/* out: called when @rdata is no longer needed */
-	void			*rdone_arg;
+	void			*rdone_arg;	/* a reply with @rdone takes a second system call */
 };
 
 /** @return status of the reply; no data goes out with a negative one */
@@ -261,6 +265,30 @@ am_status am_path(const char *path, am_cap *c);	/* am_root() + am_lookup(); "/" 
 #define AM_B_MODIFY	2005
 #define AM_B_READ	2006
 #define AM_B_SIZE	2007
+/*
+ * On the wire (the classic header, so that an original bullet server can be called too, and an
+ * original client can call ours):
+ *
+ * CREATE, MODIFY	data: the bytes. Their number is the length of the data; size repeats its low
+ *		16 bits. extra: AM_B_COMMIT, AM_B_SAFETY. MODIFY: the offset as below, at most the
+ *		size of the file; without data and with COMMIT it only commits. Reply: the capability
+ *		in the header (MODIFY of an uncommitted file: the same file).
+ * READ		the wanted number of bytes: size | extra << 16. Offset as below. Reply: the bytes,
+ *		fewer only at the end of the file; size and extra as in the request for their number.
+ * SIZE		reply: the size of the file as an offset.
+ * offset	as the header's offset up to 2^31 - 1. Beyond: offset is -1 and signature bytes 0 to 5
+ *		are the 48 bits, little-endian.
+ * chunks	a server that takes requests and gives replies of more than AM_B_CLASSIC bytes says so
+ *		in each reply of CREATE, MODIFY and SIZE: extra = AM_B_WIDE | log2 of its largest chunk.
+ *		To others the stubs send at most AM_B_CLASSIC bytes and offsets up to 2^31 - 1. A
+ *		READ that wants more than AM_B_CLASSIC goes only to a server that said so.
+ *
+ * am_b_put_*() and am_b_get_*() are these rules for both sides.
+ */
+#define AM_B_CLASSIC	29696	/* bytes an original bullet server moves in one transaction */
+#define AM_B_WIDE	0xa600	/* extra of a reply: | log2 of the largest chunk, 16 to 30 */
+#define AM_B_WIDE_MASK	0xff00
+#define AM_B_OFFSET_MAX	((UINT64_C(1) << 48) - 1)
 #define AM_B_COMMIT	0x1	/* extra: commit */
 #define AM_B_SAFETY	0x2	/* extra: on disk before the reply */
 #define AM_B_RGT_CREATE 0x01
@@ -275,6 +303,14 @@ am_status am_b_size(const am_cap *file, uint64_t *size);
 am_status am_b_read(const am_cap *file, uint64_t offset, void *buf, size_t *len);
 am_status am_b_read_fd(const am_cap *file, int fd, uint64_t *size);
 am_status am_b_load(const am_cap *file, void **data, size_t *len);	/* malloc()ed */
+
+/* the rules above: an offset (or SIZE's result), the wanted bytes of READ, the chunk */
+void	 am_b_put_offset(struct amoeba_header *h, uint64_t offset);
+am_status am_b_get_offset(const struct amoeba_header *h, uint64_t *offset);	/* or ARGBAD */
+void	 am_b_put_size(struct amoeba_header *h, uint32_t size);		/* size and extra */
+uint32_t am_b_get_size(const struct amoeba_header *h);
+void	 am_b_put_chunk(struct amoeba_header *h, uint32_t chunk);	/* server: largest chunk */
+uint32_t am_b_get_chunk(const struct amoeba_header *h);		/* client: AM_B_CLASSIC or more */
 
 /* the default file server: "/profile/cap/bulletsvr/default" */
 am_status am_b_server(am_cap *server);
