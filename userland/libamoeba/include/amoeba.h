@@ -20,6 +20,13 @@ extern "C" {
 
 typedef int32_t am_status;
 
+/* argument @n is kept, neither read nor written by the call */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#define AM_KEEPS(n) __attribute__((access(none, n)))
+#else
+#define AM_KEEPS(n)
+#endif
+
 #define AM_OK			0
 /* verdicts, facts 3.8 */
 #define AM_RPC_FAILURE		(-1)
@@ -188,7 +195,7 @@ const char *am_why(am_status s);	/* "rpc: server not found", ...; never NULL, st
 
 struct am_buf { uint8_t *p, *end; bool bad; };	/* writing and reading; bad sticks */
 
-void	 am_buf_init(struct am_buf *b, const void *p, size_t size);
+void	 am_buf_init(struct am_buf *b, const void *p, size_t size) AM_KEEPS(2);
 void	 am_put_u16(struct am_buf *b, uint16_t v);
 void	 am_put_u32(struct am_buf *b, uint32_t v);
 void	 am_put_u64(struct am_buf *b, uint64_t v);
