@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Play one side of a capture against whatever stands on the other side of a link.
+
+A Script is the frames of one capture (or of the captures of two segments, by time). Those sent
+by the MAC addresses named "ours" are expected from the machine under test; the others are sent
+to it, when everything of ours captured before them has arrived, and not earlier after that than
+captured. What arrives is compared by the rules of fields.tbl.
+"""
+import flipwire as fw
+from compare import Comparer, Mismatch
+
+EARLY_MS = 15.0		# a 10 ms tick of the original, and measuring
+PROGRAM_MS = 10.0	# captured later than this after its cause: the program's doing
+LINGER_MS = 700.0	# nothing more may come
+PATIENCE_MS = 15000.0	# for a frame of ours without a time of its own
+
+
+class Step:
+    def __init__(self, no, seg, frame, ours):
+        self.no, self.seg, self.frame, self.ours = no, seg, frame, ours
+        self.live = None	# the frame that met it, or was sent for it
+        self.done = False
+
+    def __str__(self):
+        return f"no. {self.no}{self.seg} ({self.frame.kind})"
+
+
+class Script:
+    """@captures: {segment: pcap file}; @ours: {segment: captured MAC of the machine under test}"""
+
+    def __init__(self, captures, ours):
+        self.ours = {s: bytes.fromhex("0200000000" + m) for s, m in ours.items()}
+        frames = []
+        for seg, path in captures.items():
+            for no, (t, raw) in enumerate(fw.read_pcap(path), 1):
+                frames.append((t, seg, no, raw))
+        frames.sort(key=lambda x: x[0])
+        self.steps = []
+        for t, seg, no, raw in frames:
+            f = fw.Frame(raw, t, "RPC")
+            own = f["eth.src"] == self.ours[seg]
+            self.steps.append(Step(no, seg if len(captures) > 1 else "", f, own))
+            self.steps[-1].segment = seg
+
+    def find(self, no, seg=""):
+        return next(s for s in self.steps if s.no == no and s.seg == seg)
+
+
+class Failure(Exception):
+    pass
+
+
+class Replay:
+    """
+    @link: how frames go out and come in: now() in seconds, send(segment, bytes) -> time,
+           recv(deadline) -> (time, segment, bytes) or None
+    @macs: {segment: live MAC of the machine under test}
+    @role: "endpoint" or "router"
+    @hooks: {step: function called before it is sent or waited for}
+    @slack: ms the machine under test may add to any time
+    """
+
+    def __init__(self, script, link, table, macs, role="endpoint", hooks=None, slack=400.0,
+                 log=None):
+        self.script, self.link, self.table = script, link, table
+        self.role, self.hooks, self.slack = role, hooks or {}, slack
+        self.log = log or (lambda text: None)
+        self.comparer = Comparer(table, max(25.0, slack / 4))
+        for seg, mac in macs.items():
+            self.comparer.map.seed("mac", script.ours[seg], mac)
+        self.macs = macs
+        self.queue = []		# frames that came and met no step yet
+        self.dest = 0		# of our last REQUEST
+        self.last = None	# (captured, live) time of the last step done
+        self.sent = {}		# segment: times of the large fragments sent
+        self.returned = {}	# segment: credits that came back
+
+    # -- the run ---------------------------------------------------------------------------
+
+    def run(self, alive=None):
+        """raises Failure; @alive() raises Failure when the program under test is in trouble"""
+        self.alive = alive or (lambda: None)
+        for i, step in enumerate(self.script.steps):
+            if step in self.hooks:
+                self.hooks[step](self)
+            if step.ours:
+                self._expect(i, step)
+            else:
+                self._play(i, step)
+        self.linger(LINGER_MS + self.slack)
+
+    def linger(self, ms):
+        end = self.link.now() + ms / 1e3
+        while True:
+            self._take(end)
+            if self.queue:
+                seg, f = self.queue[0]
+                raise Failure(f"a frame the original did not send: {f.summary()}")
+            if self.link.now() >= end:
+                return
+
+    # -- our frames --------------------------------------------------------------------------
+
+    def _expect(self, i, step):
+        patience = PATIENCE_MS
+        if self.last:
+            patience += 1e3 * (step.frame.t - self.last[0])
+        end = self.link.now() + (patience + self.slack) / 1e3
+        while True:
+            f = self._pick(step)
+            if f:
+                break
+            if not self._take(end):
+                self.alive()
+                if self.link.now() >= end:
+                    raise Failure(f"{step}: nothing came within {patience:.0f} ms"
+                                  + self._waiting(step))
+        self._meet(i, step, f)
+
+    def _waiting(self, step):
+        rest = [f.summary() for seg, f in self.queue]
+        return "; waiting instead: " + " / ".join(rest[:3]) if rest else ""
+
+    def _pick(self, step):
+        """the queued frame that stands for @step"""
+        own = self.table.own_order(step.frame.kind)
+        for n, (seg, f) in enumerate(self.queue):
+            if seg != step.segment:
+                continue
+            if own and f.kind != step.frame.kind:
+                continue
+            if not own and self.table.own_order(f.kind):
+                continue
+            del self.queue[n]
+            return f
+        return None
+
+    def _meet(self, i, step, f):
+        step.live = f
+        self.log(f"got  {step.no:3d}{step.seg} {f.summary()}")
+        try:
+            self.comparer.compare(step.frame, f, self.role)
+        except Mismatch as e:
+            raise Failure(f"{step}: {e}\n  captured {step.frame.summary()}\n"
+                          f"  got      {f.summary()}") from None
+        self._order(i, step, f)
+        self._time(i, step, f)
+        if f.kind == "RPC REQUEST":
+            self.dest = f["rpc.dest"]
+        step.done = True
+        self.last = (step.frame.t, f.t)
+
+    def _order(self, i, step, f):
+        if self.table.own_order(step.frame.kind):
+            return	# checked as it came in
+        for prev in reversed(self.script.steps[:i]):
+            if not prev.ours:
+                if f.t < prev.live.t:
+                    raise Failure(f"{step}: came {1e3 * (prev.live.t - f.t):.3f} ms before "
+                                  f"{prev}, to which it is the answer, was sent")
+                return
+
+    def _time(self, i, step, f):
+        before = [s for s in self.script.steps[:i] if s.ours]
+        own = before[-1] if before else None
+        peer = next((s for s in reversed(self.script.steps[:i]) if not s.ours), None)
+        rule = self.table.timing(step.frame.kind, own.frame.kind if own else None)
+        if not rule:
+            return
+        named, low, high = rule
+        ref = own if named else peer
+        if not ref or (not named and
+                       1e3 * (step.frame.t - self.script.steps[i - 1].frame.t) >= PROGRAM_MS):
+            return
+        if self.table.own_order(step.frame.kind):
+            return
+        if not named and i:
+            prev = self.script.steps[i - 1]
+            if prev.ours and prev.live.t > ref.live.t:
+                ref = prev
+        captured = 1e3 * (step.frame.t - ref.frame.t)
+        took = 1e3 * (f.t - ref.live.t)
+        env = {"captured": captured, "dest": self.dest, "slack": self.slack, "early": EARLY_MS}
+        a, b = eval(low, {}, env), eval(high, {}, env)
+        if not a <= took <= b:
+            raise Failure(f"{step}: came {took:.1f} ms after {ref}, captured {captured:.1f} ms, "
+                          f"must lie in {a:.0f} to {b:.0f} ms")
+
+    # -- the peer's frames ---------------------------------------------------------------------
+
+    def _play(self, i, step):
+        if self.last:
+            wait = step.frame.t - self.last[0]
+            if 1e3 * wait >= 2.0:
+                end = self.last[1] + wait
+                while self._take(end) or self.link.now() < end:
+                    self.alive()
+        f = self._bounced(step) or self.comparer.translate(step.frame, self.role)
+        f.t = self.link.now()
+        t = self.link.send(step.segment, bytes(f.raw))
+        if t is not None:
+            f.t = t
+        if f["fc.type"] == 0 and f["flip.type"] == fw.UNIDATA and f["flip.total"] > 1458:
+            self.sent.setdefault(step.segment, []).append(f.t)
+        self.log(f"sent {step.no:3d}{step.seg} {f.summary()}")
+        step.live = f
+        step.done = True
+        self.last = (step.frame.t, f.t)
+
+    def _bounced(self, step):
+        """a NOTHERE carries back the frame it got, not the captured one"""
+        if step.frame["fc.type"] or step.frame["flip.type"] != fw.NOTHERE:
+            return None
+        for s in self.script.steps:
+            if s.ours and s.live and s.segment == step.segment and \
+               s.frame.get("flip.messid") == step.frame["flip.messid"] and \
+               s.frame.get("flip.src") == step.frame["flip.src"] and \
+               s.frame.get("flip.offset") == step.frame["flip.offset"]:
+                f = s.live.copy()
+                f["eth.dst"], f["eth.src"] = f["eth.src"], f["eth.dst"]
+                for name in ("flip.type", "flip.act", "flip.max"):
+                    f[name] = step.frame[name]
+                return fw.Frame(f.raw, hint="RPC")
+        return None
+
+    # -- what comes in -------------------------------------------------------------------------
+
+    def _take(self, end):
+        """queue what comes until @end; False when nothing did"""
+        got = self.link.recv(end)
+        if not got:
+            return False
+        t, seg, raw = got
+        try:
+            f = fw.Frame(raw, t, "RPC")
+        except fw.WireError as e:
+            raise Failure(f"a malformed frame came: {e}: {raw.hex()}") from None
+        if "fc.type" not in f:
+            raise Failure(f"not a FLIP frame: {f.summary()}")
+        if f["eth.src"] != self.macs[seg]:
+            raise Failure(f"a frame came from {f['eth.src'].hex(':')}, the machine under test is "
+                          f"{self.macs[seg].hex(':')}: {f.summary()}")
+        self._credits(seg, f)
+        self.queue.append((seg, f))
+        return True
+
+    def _credits(self, seg, f):
+        back = 0
+        if f["fc.type"] == 2 or (f["fc.type"] == 0 and f["flip.type"] == fw.UNIDATA and
+                                 f["flip.total"] > 1458):
+            back = f["fc.count"]
+        if back:
+            self.returned[seg] = self.returned.get(seg, 0) + back
+            sent = sum(t <= f.t for t in self.sent.get(seg, []))
+            if self.returned[seg] > sent:
+                raise Failure(f"{self.returned[seg]} credits came back for {sent} fragments: "
+                              f"{f.summary()}")
