@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Amoeba for Linux; "make help" lists the goals. How the modules are built is in Kbuild, which
+# the kernel's build system reads instead of this file.
+
+top	:= $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+BUILD	?= $(top)/build
+KERNEL	?=
+JOBS	?= $(shell nproc)
+
+# W=1, C=1, CF=, V=1, CONFIG_AMOEBA=n and the like reach kbuild through MAKEFLAGS, and so does -j;
+# without -j, as many jobs as there are processors
+jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+kernel-arg = $(if $(KERNEL),-k '$(KERNEL)')
+build-modules = +@$(top)/scripts/build-modules $(kernel-arg) -b '$(BUILD)' --
+userland = +@$(MAKE) --no-print-directory -C $(top)/userland O='$(abspath $(BUILD))/userland'
+
+.PHONY: all modules userland unit install userland_install modules_install deps \
+	check check-full demo bench clean help
+.NOTPARALLEL:
+
+all: modules userland
+
+modules:
+	$(build-modules) $(jobs) --no-print-directory modules
+
+userland:
+	$(userland) $(jobs)
+
+unit:
+	$(userland) $(jobs) check
+
+install: userland_install
+
+userland_install:
+	$(userland) $(jobs) install
+
+modules_install: modules
+	$(build-modules) --no-print-directory modules_install
+
+# ---- what runs the whole, installing what it needs ----------------------------------------------
+
+deps:
+	@$(top)/scripts/install-deps
+
+check: deps
+	+@$(top)/tests/check/run
+
+check-full: deps
+	+@$(top)/tests/check/run --full
+
+demo: deps
+	+@$(top)/tests/demo/run $(if $(filter-out 0,$(HOST)),--host)
+
+bench: deps
+	+@$(top)/tests/bench/run
+
+clean:
+	@for f in '$(BUILD)'/*/.identity; do [ ! -f "$$f" ] || rm -rf "$${f%/.identity}"; done
+	$(userland) clean
+	@rm -f '$(BUILD)/bench.json'
+	@rmdir '$(BUILD)' 2>/dev/null || true
+
+help:
+	@echo 'Building (nothing is written outside build/):'
+	@echo '  all              modules and userland (default)'
+	@echo '  modules          amoeba_cap.ko, flip.ko, amoeba.ko in build/KERNEL/'
+	@echo '  userland         libamoeba, servers, amctl in build/userland/'
+	@echo '  clean            remove what was built'
+	@echo 'Installing (as root):'
+	@echo '  modules_install  modules for KERNEL'
+	@echo '  install          userland; DESTDIR=, PREFIX=/usr/local'
+	@echo '  deps             the Debian packages that building and testing need'
+	@echo 'Testing (as root; guests, nothing is loaded on this machine):'
+	@echo '  unit             userland unit tests'
+	@echo '  check            everything, on the kernels and in the time of a CI run'
+	@echo '  check-full       everything on every kernel'
+	@echo '  demo             three machines become one; HOST=1: namespaces of this one'
+	@echo '  bench            figures, also in build/bench.json'
+	@echo 'Variables:'
+	@echo '  KERNEL=K         a release with installed headers, a directory with a kernel build,'
+	@echo '                   or a name of tests/vm/run --list; default: the running kernel, or'
+	@echo '                   the newest installed headers'
+	@echo '  BUILD=DIR        build there instead of in build/'
+	@echo '  W=1 C=1 V=1      more warnings, sparse, show commands (as in the kernel)'
+	@echo '  CONFIG_AMOEBA=n  leave amoeba.ko out; CONFIG_FLIP=n flip.ko too'
