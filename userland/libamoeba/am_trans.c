@@ -17,6 +17,9 @@ am_status am_errno_status(int err)
 		return AM_RPC_BADADDRESS;
 	case EINTR:
 		return AM_RPC_ABORTED;
+	case ERANGE:		/* a field the peer could not take; nothing was sent */
+	case EMSGSIZE:
+		return AM_STD_ARGBAD;
 	case EAGAIN:
 	case EBUSY:
 	case ENOMEM:
