@@ -51,7 +51,7 @@ struct amctl_object {
 };
 
 extern const struct amctl_object amctl_obj_net, amctl_obj_route, amctl_obj_neigh,
-	amctl_obj_addr, amctl_obj_port, amctl_obj_stat, amctl_obj_cap, amctl_obj_ls,
+	amctl_obj_addr, amctl_obj_stat, amctl_obj_monitor, amctl_obj_cap, amctl_obj_ls,
 	amctl_obj_mkdir, amctl_obj_rm, amctl_obj_put, amctl_obj_get, amctl_obj_join,
 	amctl_obj_root, amctl_obj_doctor;
 /* of the processor pool */
@@ -105,6 +105,7 @@ void amctl_cell_colour(struct amctl_table *t, const char *col, enum amctl_colour
 size_t amctl_rows(const struct amctl_table *t);
 /* prints, frees; @empty is the text shown instead of an empty table (not with -j) */
 int amctl_table_end(struct amctl_table *t, const char *empty);
+void amctl_table_drop(struct amctl_table *t);	/* frees without printing */
 
 /* 1536 -> "1.5K"; @buf is returned */
 char *amctl_size(uint64_t bytes, char buf[16]);

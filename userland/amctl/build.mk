@@ -1,0 +1,1 @@
+amctl_pkgs := json-c libmnl
