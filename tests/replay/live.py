@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Run scenarios against the kernel this runs on: a namespace of its own stands for the machine
+under test, joined to the replay by one veth pair for each segment."""
+import os
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import flipwire as fw
+from compare import Table
+from engine import EARLY_MS, Failure, Replay, Script
+
+SERVER_GETPORT = "746573740000"		# "test", whose one-way is the captured put-port
+OTHER_GETPORT = "6f7468657200"		# "other"
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Trouble(Exception):
+    """the test cannot run: something it needs is missing"""
+
+
+def sh(*cmd):
+    r = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                       check=False)
+    if r.returncode:
+        raise Trouble(f"{' '.join(cmd)}: status {r.returncode}: {r.stdout.strip()}")
+    return r.stdout
+
+
+def program(name):
+    for d in (os.environ.get("RPC_TESTS", ""), os.path.join(TREE, "build/userland/tests"),
+              os.path.join(TREE, "build/userland/bin")):
+        path = os.path.join(d, name)
+        if d and os.access(path, os.X_OK):
+            return path
+    found = shutil.which(name)
+    if not found:
+        raise Trouble(f"{name} is not built: run make")
+    return found
+
+
+class Machine:
+    """the namespace under test, its devices, and the programs in it"""
+
+    serial = 0
+
+    def __init__(self, segments):
+        Machine.serial += 1
+        self.ns = f"replay{os.getpid()}.{Machine.serial}"
+        self.dir = tempfile.mkdtemp(prefix="replay.")
+        self.progs = []
+        self.macs, self.near, self.far = {}, {}, {}
+        sh("ip", "netns", "add", self.ns)
+        try:
+            for i, seg in enumerate(segments):
+                self._join(i, seg)
+            self.networks("add")
+        except BaseException:
+            self.close()
+            raise
+
+    def _join(self, i, seg):
+        far, near = f"rpf{i}", f"rpn{i}"
+        mac = bytes([0x52, 0x54, 0x00, 0xa6, 0x10 + Machine.serial % 200, i])
+        self.far[seg], self.near[seg], self.macs[seg] = far, near, mac
+        sh("ip", "link", "add", "name", near, "type", "veth", "peer", "name", far, "address",
+           mac.hex(":"), "netns", self.ns)
+        for ns, dev in (((), near), (("-n", self.ns), far)):
+            sh("ip", *ns, "link", "set", dev, "up")
+
+    def networks(self, verb):
+        for dev in self.far.values():
+            sh("ip", "netns", "exec", self.ns, program("amctl"), "net", verb, dev)
+
+    def start(self, name, *args):
+        p = Program(self, name, args)
+        self.progs.append(p)
+        return p
+
+    def close(self):
+        for p in self.progs:
+            p.kill()
+        for dev in self.near.values():
+            subprocess.run(["ip", "link", "del", dev], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["ip", "netns", "del", self.ns], stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Program:
+    def __init__(self, machine, name, args):
+        self.name = name
+        self.out = os.path.join(machine.dir, f"{name}.{len(machine.progs)}.out")
+        self.log = os.path.join(machine.dir, f"{name}.{len(machine.progs)}.log")
+        with open(self.log, "wb") as log:
+            self.p = subprocess.Popen(["ip", "netns", "exec", machine.ns, program(name),
+                                       f"out={self.out}", *args],
+                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def lines(self):
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return f.read().splitlines()
+
+    def await_serving(self):
+        """until it sleeps in getreq"""
+        end = time.time() + 30
+        calm = 0
+        while time.time() < end and calm < 5:
+            time.sleep(0.02)
+            if self.p.poll() is not None:
+                raise Failure(f"{self.name} ended at once: {' / '.join(self.lines())}")
+            with open(f"/proc/{self.p.pid}/stat", encoding="ascii") as f:
+                state = f.read().rsplit(")", 1)[1].split()[0]
+            calm = calm + 1 if state == "S" and "ready" in self.lines() else 0
+        if calm < 5:
+            raise Failure(f"{self.name} does not get to getreq")
+
+    def wait(self, seconds):
+        try:
+            return self.p.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.name} did not end within {seconds:.0f} s; it said: "
+                          f"{' / '.join(self.lines())}") from None
+
+    def kill(self):
+        if self.p.poll() is None:
+            self.p.send_signal(signal.SIGKILL)
+            self.p.wait()
+
+
+class Link:
+    def __init__(self, machine):
+        self.socks = {}
+        for seg, dev in machine.near.items():
+            self.socks[seg] = fw.open_device(dev, promisc=False)
+        self.segs = {s.fileno(): seg for seg, s in self.socks.items()}
+        self.poll = select.poll()
+        for s in self.socks.values():
+            self.poll.register(s, select.POLLIN)
+        self.frames = {seg: [] for seg in self.socks}
+
+    def now(self):
+        return time.time()
+
+    def send(self, seg, raw):
+        t = time.time()
+        self.socks[seg].send(raw)
+        self.frames[seg].append((t, raw))
+        return t
+
+    def recv(self, end):
+        while True:
+            left = end - time.time()
+            for fd, _ in self.poll.poll(max(0, left * 1e3)):
+                seg = self.segs[fd]
+                t, raw, outgoing = fw.receive(self.socks[seg])
+                if not outgoing:
+                    self.frames[seg].append((t, raw))
+                    return t, seg, raw
+            if left <= 0:
+                return None
+
+    def close(self):
+        for s in self.socks.values():
+            s.close()
+
+
+# -- what the live programs are told, and must have seen: from the capture -----------------------
+
+def message(script, first):
+    """the whole data of the message whose first packet is the frame @first"""
+    data = first.get("data", b"")
+    for s in script.steps:
+        f = s.frame
+        if f.kind == "fragment" and f["flip.messid"] == first["flip.messid"] and \
+           f["flip.src"] == first["flip.src"] and f["eth.src"] == first["eth.src"]:
+            data += f["data"]
+    return data
+
+
+def signed(v, bits):
+    return v - (1 << bits) if v >> (bits - 1) else v
+
+
+def header_args(f, reply):
+    cmd = signed(f["hdr.command"], 16) if reply else f["hdr.command"]
+    return [f"sig={f['hdr.signature'].hex()}", f"check={f['hdr.check'].hex()}",
+            f"object={int.from_bytes(f['hdr.object'], 'little')}", f"rights={f['hdr.rights']}",
+            f"command={cmd}", f"extra={f['hdr.extra']}",
+            f"offset={signed(f['hdr.offset'], 32)}", f"size={f['hdr.size']}"]
+
+
+def header_text(f, reply):
+    a = dict(x.split("=") for x in header_args(f, reply))
+    return (f"port={f['hdr.port'].hex()} sig={a['sig']} object={a['object']} "
+            f"rights={a['rights']} check={a['check']} command={a['command']} "
+            f"extra={a['extra']} offset={a['offset']} size={a['size']}")
+
+
+def transactions(script):
+    """[(first REQUEST step, REPLY step or None)] in order, one for each tid"""
+    out = {}
+    for s in script.steps:
+        f = s.frame
+        if f.kind == "RPC REQUEST":
+            out.setdefault(f["rpc.tid"], [s, None])
+        elif f.kind == "RPC REPLY":
+            out[f["rpc.tid"]][1] = s
+    return list(out.values())
+
+
+def words(line):
+    w = line.split()
+    return dict(zip(w[2::2], w[3::2]))
+
+
+class Client:
+    """our machine is the client"""
+
+    def __init__(self, scenario, script, machine):
+        self.script, self.machine = script, machine
+        self.calls = transactions(script)
+        steps = script.steps
+        args, room = [], 0
+        if self.calls:
+            first = self.calls[0][0].frame
+            args += header_args(first, False)
+            data = message(script, first)
+            if data:
+                path = os.path.join(machine.dir, "request")
+                with open(path, "wb") as f:
+                    f.write(data)
+                args.append(f"data={path}")
+            room = max((len(message(script, r.frame)) for _, r in self.calls if r), default=0)
+        locate = next(s for s in steps if s.frame.kind == "RPC LOCATE")
+        args += [f"port={locate.frame['rpc.port'].hex()}", f"room={room}",
+                 f"count={max(1, len(self.calls))}"]
+        if len(self.calls) > 1:
+            gap = 1e3 * (self.calls[1][0].frame.t - locate.frame.t)
+            args.append(f"gap_ms={gap:.3f}")
+        self.args = args
+        self.hooks = {steps[0]: lambda replay: self.start()}
+        self.p = None
+
+    def start(self):
+        self.p = self.machine.start("rpc_client", *self.args)
+
+    def alive(self):
+        if self.p and self.p.p.poll():
+            raise Failure(f"rpc_client: {' / '.join(self.p.lines())}")
+
+    def finish(self, replay):
+        # nothing captured: the last locate's interval of 3200 ms is still to pass
+        rc = self.p.wait(30)
+        lines = self.p.lines()
+        if rc or len(lines) != max(1, len(self.calls)):
+            raise Failure(f"rpc_client: status {rc}: {' / '.join(lines)}")
+        if not self.calls:
+            self._notfound(lines[0], replay)
+        for n, (request, reply) in enumerate(self.calls):
+            if reply:
+                self._ok(n, lines[n], reply)
+            else:
+                self._failure(lines[n], replay)
+
+    def _ok(self, n, line, reply):
+        want = header_text(reply.frame, True)
+        if words(line)["verdict"] != "0" or not line.endswith(want):
+            raise Failure(f"call {n} got: {line}; captured reply: {want}")
+        data = message(self.script, reply.frame)
+        if words(line)["rep_len"] != str(len(data)):
+            raise Failure(f"call {n} got {words(line)['rep_len']} bytes, captured {len(data)}")
+        if n == len(self.calls) - 1:
+            with open(self.p.out, "rb") as f:
+                if f.read() != data:
+                    raise Failure(f"call {n}: the data of the reply arrived changed")
+
+    def _notfound(self, line, replay):
+        took = float(words(line)["ms"])
+        locates = [s for s in self.script.steps if s.ours]
+        low = 1e3 * (locates[-1].frame.t - locates[0].frame.t) + 3200
+        self._within(line, "-2", took, low - EARLY_MS, low + 100 + replay.slack)
+
+    def _failure(self, line, replay):
+        took = float(words(line)["ms"])
+        at = 1e3 * (self.script.steps[-1].frame.t - self.script.steps[0].frame.t)
+        self._within(line, "-1", took, at - EARLY_MS, at + replay.slack)
+
+    @staticmethod
+    def _within(line, verdict, took, low, high):
+        if words(line)["verdict"] != verdict:
+            raise Failure(f"the call got: {line}; the original: verdict {verdict}")
+        if not low <= took <= high:
+            raise Failure(f"the call took {took:.0f} ms, must lie in {low:.0f} to {high:.0f} ms")
+
+
+class Server:
+    """our machine is the server"""
+
+    def __init__(self, scenario, script, machine):
+        self.script, self.machine = script, machine
+        self.calls = transactions(script)
+        self.hooks = {script.steps[0]: lambda replay: self.start()}
+        self.runs = []
+        args = [f"getport={SERVER_GETPORT}"]
+        request, reply = self.calls[0]
+        if reply:
+            args += header_args(reply.frame, True)
+            data = message(script, reply.frame)
+            if data and data != message(script, request.frame):
+                raise Trouble("a captured reply is no echo")
+            if data:
+                args.append("echo=1")
+        else:
+            fail = next(s for s in script.steps if s.frame.kind == "RPC FAIL")
+            args.append(f"close_ms={1e3 * (fail.frame.t - request.frame.t):.3f}")
+        self.args = args
+        # the server's machine is restarted before its address is called again in vain
+        bounce = next((s for s in script.steps if s.ours and
+                       s.frame.kind.startswith("NOTHERE")), None)
+        if bounce:
+            before = script.steps[script.steps.index(bounce) - 1]
+            self.hooks[before] = lambda replay: self.restart()
+
+    def start(self):
+        self.runs.append(self.machine.start("rpc_server", *self.args))
+        self.runs[-1].await_serving()
+
+    def restart(self):
+        self.runs[-1].kill()
+        self.start()
+
+    def alive(self):
+        p = self.runs[-1] if self.runs else None
+        if p and p.p.poll():
+            raise Failure(f"rpc_server: {' / '.join(p.lines())}")
+
+    def finish(self, replay):
+        got = [x for p in self.runs for x in p.lines() if x.startswith("request")]
+        if len(got) != len(self.calls):
+            raise Failure(f"rpc_server got {len(got)} requests, captured {len(self.calls)}")
+        for line, (request, _) in zip(got, self.calls):
+            want = header_text(request.frame, False)
+            data = message(self.script, request.frame)
+            if not line.endswith(want) or words(line)["len"] != str(len(data)):
+                raise Failure(f"rpc_server got: {line}; captured: {len(data)} bytes, {want}")
+        with open(self.runs[-1].out, "rb") as f:
+            if f.read() != message(self.script, self.calls[-1][0].frame):
+                raise Failure("the data of the request arrived changed")
+
+
+class Silent:
+    """our machine serves another port, and must not say a word"""
+
+    def __init__(self, scenario, script, machine):
+        self.machine = machine
+        self.hooks = {script.steps[0]: lambda replay: self.start()}
+
+    def start(self):
+        self.machine.start("rpc_server", f"getport={OTHER_GETPORT}").await_serving()
+
+    def alive(self):
+        pass
+
+    def finish(self, replay):
+        if len(self.machine.progs[0].lines()) != 1:
+            raise Failure("a request reached a server nobody called")
+
+
+class Router:
+    """our machine joins the two segments; it is restarted before the second request"""
+
+    def __init__(self, scenario, script, machine):
+        self.machine = machine
+        bounce = next(s for s in script.steps if s.ours and s.frame.kind.startswith("NOTHERE"))
+        before = script.steps[script.steps.index(bounce) - 1]
+        self.hooks = {before: lambda replay: self.restart()}
+
+    def restart(self):
+        self.machine.networks("del")
+        self.machine.networks("add")
+
+    def alive(self):
+        pass
+
+    def finish(self, replay):
+        pass
+
+
+PARTS = {"client": Client, "server": Server, "silent": Silent, "router": Router}
+
+
+def run(scenario, slack, log, keep=None):
+    """raises Failure or Trouble; @keep: folder for a capture of what went over the link"""
+    script = Script(scenario.captures, scenario.ours)
+    machine = Machine(list(scenario.captures))
+    link = Link(machine)
+    try:
+        part = PARTS[scenario.part](scenario, script, machine)
+        replay = Replay(script, link, Table(), machine.macs, scenario.role, part.hooks, slack,
+                        log)
+        replay.run(part.alive)
+        part.finish(replay)
+        replay.linger(slack)
+    finally:
+        if keep:
+            for seg, frames in link.frames.items():
+                name = scenario.name.replace(" ", "_") + f"_{seg}.pcap"
+                fw.write_pcap(os.path.join(keep, name), sorted(frames))
+        link.close()
+        machine.close()

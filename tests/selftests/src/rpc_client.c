@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * rpc_client: transactions by hand.
+ *
+ *   rpc_client port=HEX [sig= check= object= rights= command= extra= offset= size=]
+ *              [data=FILE] [room=BYTES] [out=FILE] [count=N] [gap_ms=MS]
+ *              [locate_ms=MS] [timeout_ms=MS] [flags=N]
+ *
+ * Makes @count calls, each beginning @gap_ms after the one before began or when that has ended,
+ * whichever is later. One line each: "call N verdict V ms T rep_len L out_flags F" and the reply
+ * header; out=FILE keeps the data of the last reply. Status 0 however the calls end, 1 when an
+ * ioctl gives an errno ("call N errno E").
+ */
+#include "rpc_tool.h"
+
+int main(int argc, char **argv)
+{
+	struct amoeba_trans t, proto = { 0 };
+	const char *v, *out = NULL;
+	size_t len = 0, room = 0;
+	uint8_t *data = NULL, *reply;
+	double gap = 0, start, next = 0;
+	unsigned int count = 1;
+	int fd, status = 0;
+
+	rpc_name = "rpc_client";
+	for (int i = 1; i < argc; i++) {
+		if (rpc_hdr_arg(&proto.req, argv[i]))
+			continue;
+		if ((v = rpc_arg(argv[i], "data")))
+			data = rpc_load(v, &len);
+		else if ((v = rpc_arg(argv[i], "room")))
+			room = strtoul(v, NULL, 0);
+		else if ((v = rpc_arg(argv[i], "out")))
+			out = v;
+		else if ((v = rpc_arg(argv[i], "count")))
+			count = strtoul(v, NULL, 0);
+		else if ((v = rpc_arg(argv[i], "gap_ms")))
+			gap = strtod(v, NULL);
+		else if ((v = rpc_arg(argv[i], "locate_ms")))
+			proto.locate_ms = strtoul(v, NULL, 0);
+		else if ((v = rpc_arg(argv[i], "timeout_ms")))
+			proto.timeout_ms = strtoul(v, NULL, 0);
+		else if ((v = rpc_arg(argv[i], "flags")))
+			proto.flags = strtoul(v, NULL, 0);
+		else
+			DIE("%s: no such argument; see the head of rpc_client.c", argv[i]);
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	reply = calloc(1, room + 1);
+	if (!reply)
+		DIE("room=%zu: out of memory", room);
+	fd = rpc_open();
+	proto.send.addr = (uintptr_t)data;
+	proto.send.len = len;
+	proto.recv.addr = (uintptr_t)reply;
+	proto.recv.len = room;
+
+	for (unsigned int n = 0; n < count; n++) {
+		rpc_sleep_ms(next - rpc_ms());
+		start = rpc_ms();
+		next = start + gap;
+		t = proto;
+		if (ioctl(fd, AMOEBA_TRANS, &t) < 0) {
+			printf("call %u errno %d ms %.3f\n", n, errno, rpc_ms() - start);
+			status = 1;
+			continue;
+		}
+		printf("call %u verdict %d ms %.3f rep_len %llu out_flags %u ", n, t.verdict,
+		       rpc_ms() - start, (unsigned long long)t.rep_len, t.out_flags);
+		rpc_print_hdr(&t.rep);
+		putchar('\n');
+		if (out && t.verdict == AMOEBA_RPC_OK)
+			rpc_save(out, reply, t.rep_len < room ? t.rep_len : room);
+	}
+	return status;
+}
