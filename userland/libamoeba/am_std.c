@@ -42,12 +42,10 @@ am_status am_std_restrict(const am_cap *c, uint8_t mask, am_cap *out)
 		return AM_OK;
 	}
 	if (c->rights == AMCAP_ALL_RIGHTS) {
-		am_port random;
+		am_port put = c->port, random;	/* @out may be @c */
 
 		memcpy(random.b, c->check, sizeof(random.b));
-		am_cap_make(out, &(am_port){ { c->port.b[0], c->port.b[1], c->port.b[2],
-					       c->port.b[3], c->port.b[4], c->port.b[5] } },
-			    am_cap_object(c), mask, &random);
+		am_cap_make(out, &put, am_cap_object(c), mask, &random);
 		return AM_OK;
 	}
 	am_request_hdr(&h, c, AM_STD_RESTRICT);
