@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later
 /*
  * The one-way function of ports and check fields: Amoeba's 48-bit relative of DES, the zero block
  * encrypted under the argument.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
 /*
  * One-way functions and check fields (amoeba_cap.ko); the same C files are compiled into
  * libamoeba. Nothing here allocates, sleeps or takes a lock: any context.
