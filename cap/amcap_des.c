@@ -70,9 +70,6 @@ static inline u32 amcap_des_f(u32 r, u64 key)
 	u32 f = 0;
 	int j;
 
-#if defined(__GNUC__) && !defined(__CHECKER__)
-#pragma GCC unroll 8
-#endif
 	for (j = 0; j < 8; j++)
 		f ^= amcap_des_sp[j][(e >> 4 * j ^ key >> 8 * j) & 63];
 	return f;
