@@ -30,7 +30,18 @@ userland:
 unit:
 	$(userland) $(jobs) check
 
+# a group for /dev/amoeba, the rule that gives it the device, and what makes both known at once
+PREFIX	?= /usr/local
 install: userland_install
+	install -D -m 644 $(top)/dist/60-amoeba.rules \
+		'$(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-amoeba.rules'
+	install -D -m 644 $(top)/dist/amoeba.sysusers \
+		'$(DESTDIR)$(PREFIX)/lib/sysusers.d/amoeba.conf'
+ifeq ($(DESTDIR),)
+	-! command -v ldconfig >/dev/null || ldconfig
+	-! command -v systemd-sysusers >/dev/null || systemd-sysusers amoeba.conf
+	-! command -v udevadm >/dev/null || udevadm control --reload
+endif
 
 userland_install:
 	$(userland) $(jobs) install
