@@ -5,6 +5,7 @@
 #ifndef _NET_FLIP_H
 #define _NET_FLIP_H
 
+#include <linux/netdevice.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <linux/types.h>

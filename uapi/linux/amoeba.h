@@ -8,7 +8,11 @@
  * integers are in host byte order; ports, signatures and check fields are bytes.
  *
  * An errno of ioctl(2) speaks about the call; what became of a transaction is data: the call
- * returns 0 and fills @verdict.
+ * returns 0 and fills @verdict. Alike for all calls: EFAULT bad address; EINVAL unknown flag, a
+ * reserved field or port byte 6 or 7 not zero; E2BIG see above; EMSGSIZE more than AMOEBA_MAX_DATA
+ * bytes; ERANGE a header value does not fit the classic header a remote peer gets (nothing was
+ * sent); ENOBUFS too many transactions on this file; ENOTTY no such call; EINTR a signal: fatal
+ * for AMOEBA_TRANS and AMOEBA_PUTREP, any for AMOEBA_GETREQ.
  */
 #ifndef _UAPI_LINUX_AMOEBA_H
 #define _UAPI_LINUX_AMOEBA_H
@@ -139,7 +143,7 @@ struct amoeba_trans {
 
 /**
  * struct amoeba_getreq - argument of AMOEBA_GETREQ: wait for a request
- * @hdr: in: @hdr.port is the get-port (secret); out: request header, whose port is the put-port
+ * @hdr: in: @hdr.port is the get-port (secret, not null: EINVAL); out: request header, whose port is the put-port
  *	it was sent to
  * @recv: in: buffer for the data of the request
  * @flags: in: AMOEBA_GETREQ_*
@@ -164,7 +168,8 @@ struct amoeba_getreq {
  * struct amoeba_putrep - argument of AMOEBA_PUTREP: answer a request
  * @hdr: in: reply header; @hdr.port may be anything
  * @send: in: data of the reply
- * @handle: in: from AMOEBA_GETREQ of the same open file; any thread may use it, once
+ * @handle: in: from AMOEBA_GETREQ of the same open file; any thread may use it, once. ENOENT:
+ *	never given out, or answered already
  * @verdict: out: AMOEBA_RPC_OK, or AMOEBA_RPC_FAILURE when the client is known to be gone
  * @flags: zero
  */

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * amoeba.ko: what its files share.
+ *
+ * DESIGN NOTES
+ *
+ * Nouns
+ *   file   (struct amrpc_file)   an open /dev/amoeba: one FLIP endpoint, any number of threads.
+ *   call   (struct amrpc_call)   the client's side of one transaction. Lives on behalf of one
+ *                                thread in AMOEBA_TRANS; index in file->calls is the "thread
+ *                                index" of the wire.
+ *   tx     (struct amrpc_tx)     the server's side of one transaction, from acceptance until its
+ *                                reply is acknowledged. Remote ones are found by (client
+ *                                address, tid), all by handle in file->served.
+ *   port   (struct amrpc_port)   a put-port served in this namespace; listen (struct
+ *                                amrpc_listen) is one file serving it, with its waiting threads
+ *                                and its bounded queue of accepted requests.
+ *   loc    (struct amrpc_loc)    cache entry: which FLIP address serves a port, or who is
+ *                                looking for it.
+ *   kid    (struct amrpc_kid)    a client kernel and the transactions it has had executed here.
+ *
+ * Contexts
+ *   Packets arrive in softirq (or process context with bottom halves off) through
+ *   amrpc_receive(); everything that can block, copy user memory or send more than one packet
+ *   happens in the thread that called ioctl, or in the namespace's workqueue (retransmission of
+ *   a multi-packet reply). Softirq only records what happened and wakes.
+ *
+ * Locks, in this order (all spin, bottom halves off)
+ *   kid->lock     window, refusals; makes "was it executed? no: then execute it" one step
+ *   port->lock    listens, their waiters and queues, and tx->state while QUEUED
+ *   tx->lock      tx->state afterwards, reply, tries
+ *   call->lock    call->state, events, reply
+ *   Nothing is sent with one of them held.
+ *
+ * Who frees what
+ *   file  refcount: the descriptor, each tx, each running call. The last put queues destruction
+ *         (flip_ep_destroy() sleeps). A closed file whose replies are not yet acknowledged
+ *         lingers until they are or the tries are used up.
+ *   call  refcount: its thread, and the tx of a local transaction. Freed by RCU, since softirq
+ *         finds it through file->calls.
+ *   tx    refcount: file->served until answered, hash until done, its timer or work while
+ *         pending. Freed by RCU.
+ *   port  by the last listen, RCU. listen by its file.
+ *   loc   refcount and RCU, LRU of bounded length. kid: RCU, never before AMRPC_ONCE_HOLD.
+ */
+#ifndef _AMRPC_H
+#define _AMRPC_H
+
+#include <linux/bvec.h>
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/types.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <net/flip.h>
+#include <net/net_namespace.h>
+#include <linux/amoeba.h>
+#include <linux/flip.h>
+
+#include "rpc_stat.h"
+#include "rpc_wire.h"
+
+/* wait limits, ms; facts 3.3, 3.5, 3.6, wire-observed 3 */
+#define AMRPC_LOCATE_STEP	100	/* first interval between port locates */
+#define AMRPC_RECEIVED_EXTRA	1000	/* beyond the round trip, before RECEIVED(REQUEST) */
+#define AMRPC_ENQUIRE_MS	20000	/* between ENQUIREs */
+#define AMRPC_RTT_DEFAULT	10	/* when measured as 0 */
+#define AMRPC_RTT_MAX		1000
+#define AMRPC_REPLY_MIN		11	/* before RECEIVED(REPLY): 16 round trips, clamped */
+#define AMRPC_REPLY_MAX		30000
+#define AMRPC_TRIES		10
+#define AMRPC_TRIES_INVAL	5	/* this many left: forced FLIP relocation */
+#define AMRPC_NAKS		5	/* then the port is dropped and located again */
+#define AMRPC_ROUNDS		10	/* port locates of one call */
+
+/* a queued request not picked up for this long is refused (NAK), ms */
+#define AMRPC_QUEUE_MS		5000
+#define AMRPC_QUEUE_LEN		256		/* requests per listen */
+#define AMRPC_QUEUE_BYTES	(64U << 20)	/* their data */
+#define AMRPC_REPLY_KEEP	(64U << 10)	/* larger replies: putrep waits for the ACK */
+#define AMRPC_REASS_BYTES	(2ULL * AMOEBA_MAX_DATA)
+#define AMRPC_REASS_MSGS	256
+#define AMRPC_MAX_OPEN		16384		/* calls, and transactions served, per file */
+#define AMRPC_MAX_LOCS		4096
+#define AMRPC_MAX_IOV		1024
+
+/*
+ * Thread indices: both kinds are "thread index at the receiver" on the wire; a process that is
+ * client and server of the same peer tells an ACK of its request from an ACK of its reply by them.
+ */
+#define AMRPC_SERVER_IDX	0x4000
+
+struct amrpc_net {
+	struct net		*net;
+	u8			kid[8];
+	atomic_t		tid;
+	struct rhashtable	ports;
+	struct rhashtable	txs;
+	struct rhashtable	locs;
+	struct rhashtable	kids;
+	spinlock_t		ports_lock;	/* insert and remove of ports */
+	spinlock_t		locs_lock;	/* lru, nr_locs */
+	struct list_head	locs_lru;
+	unsigned int		nr_locs;
+	spinlock_t		kids_lock;	/* lru, nr_kids */
+	struct list_head	kids_lru;
+	unsigned int		nr_kids;
+	spinlock_t		files_lock;
+	struct list_head	files;
+	wait_queue_head_t	files_wq;	/* files has become empty */
+	struct workqueue_struct	*wq;
+	struct amrpc_stats __percpu *stats;
+};
+
+extern unsigned int amrpc_net_id;
+struct amrpc_net *amrpc_pernet(struct net *net);
+
+/* ---- rpc_copy.c: data kept in kernel memory ------------------------------------------------ */
+
+struct amrpc_buf {
+	size_t		len;
+	unsigned int	nr;
+	struct bio_vec	bv[];
+};
+
+struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len);
+void amrpc_buf_free(struct amrpc_buf *b);
+void amrpc_buf_iter(const struct amrpc_buf *b, struct iov_iter *it);
+int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, struct iov_iter *it);
+
+/* data of a received message: exactly one of the three, or none */
+struct amrpc_data {
+	struct sk_buff		*skb;		/* one packet, data at the RPC header */
+	struct flip_msg		*msg;		/* several */
+	struct amrpc_buf	*buf;		/* local */
+	size_t			len;		/* of the data proper */
+};
+
+ssize_t amrpc_data_copy(const struct amrpc_data *d, struct iov_iter *to);
+void amrpc_data_free(struct amrpc_data *d);
+
+/* ---- rpc_file.c ----------------------------------------------------------------------------- */
+
+struct amrpc_file {
+	refcount_t		ref;
+	struct amrpc_net	*an;
+	struct flip_ep		*ep;
+	struct flip_reass	*reass;
+	struct xarray		calls;		/* by client index */
+	struct xarray		served;		/* by server index */
+	u32			next_handle;
+	spinlock_t		lock;		/* listens, dead */
+	struct list_head	listens;
+	bool			dead;
+	struct list_head	node;		/* an->files */
+	struct work_struct	free_work;
+};
+
+struct amrpc_file *amrpc_file_open(struct net *net);
+void amrpc_file_close(struct amrpc_file *f);
+static inline struct amrpc_file *amrpc_file_get(struct amrpc_file *f)
+{
+	refcount_inc(&f->ref);
+	return f;
+}
+void amrpc_file_put(struct amrpc_file *f);
+void amrpc_files_kill(struct amrpc_net *an);
+
+/* ---- rpc_client.c ----------------------------------------------------------------------------- */
+
+enum amrpc_call_state {
+	AMRPC_CALL_LOCATE,	/* looking for a server; nothing of ours is under way */
+	AMRPC_CALL_PUTREQ,	/* request sent, not known to have arrived */
+	AMRPC_CALL_GETREP,	/* acknowledged: being executed */
+	AMRPC_CALL_DONE,
+};
+
+#define AMRPC_EV_REPLY		0x01
+#define AMRPC_EV_FAIL		0x02	/* FAIL, or local server gone while executing */
+#define AMRPC_EV_NAK		0x04	/* the last copy is refused */
+#define AMRPC_EV_NAKRCV		0x08	/* RECEIVED answered by NAK */
+#define AMRPC_EV_ACK		0x10
+#define AMRPC_EV_ALIVE		0x20
+#define AMRPC_EV_BOUNCED	0x40	/* the last copy came back whole */
+#define AMRPC_EV_PROBE_BACK	0x80	/* RECEIVED or ENQUIRE came back */
+#define AMRPC_EV_LOST		0x100	/* FLIP cannot find the server */
+#define AMRPC_EV_UNSAFE		0x200	/* only untrusted ways */
+#define AMRPC_EV_FORWARD	0x400
+#define AMRPC_EV_REFUSED	0x800	/* local server gone before it took the request */
+
+struct amrpc_call {
+	refcount_t		ref;
+	struct amrpc_file	*file;
+	spinlock_t		lock;
+	wait_queue_head_t	wq;
+	enum amrpc_call_state	state;
+	unsigned int		events;
+	u64			port;		/* put-port, key form */
+	u32			tid;
+	u16			idx;
+	u16			server_idx;	/* learnt from HEREIS, ACK */
+	u16			rtt;		/* ms */
+	u16			req_dest;	/* dest field of the last REQUEST: names the copy */
+	flip_addr_t		peer;
+	unsigned int		copies;		/* REQUESTs sent under this tid */
+	bool			live;		/* a copy may still be executed */
+	bool			older;		/* one before the last may */
+	u32			messid;		/* of the last REQUEST */
+	u32			req_total;	/* its FLIP length */
+	u32			bounced;	/* bytes of it that came back */
+	u32			probe_messid;	/* of the last RECEIVED or ENQUIRE */
+	flip_addr_t		forward;
+	struct amoeba_header	rep;
+	struct amrpc_data	data;		/* of the reply */
+	struct amrpc_tx		*tx;		/* local: where it is being served */
+	struct rcu_head		rcu;
+};
+
+int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct iov_iter *send,
+		struct iov_iter *recv);
+void amrpc_call_put(struct amrpc_call *call);
+void amrpc_call_event(struct amrpc_call *call, unsigned int ev);
+void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
+			  const struct flip_rx *rx);
+void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
+			      const struct flip_rx *rx, enum flip_undeliv why);
+const char *amrpc_call_state_name(enum amrpc_call_state s);
+
+/* ---- rpc_locate.c ----------------------------------------------------------------------------- */
+
+struct amrpc_loc {
+	struct rhash_head	node;
+	u64			port;
+	refcount_t		ref;
+	spinlock_t		lock;
+	bool			known;
+	bool			used;		/* since the LRU looked last */
+	bool			hashed;
+	struct amrpc_call	*locator;	/* the call that sends LOCATEs */
+	flip_addr_t		addr;
+	u16			server_idx;
+	u16			rtt;
+	wait_queue_head_t	wq;
+	struct list_head	lru;
+	struct rcu_head		rcu;
+};
+
+bool amrpc_loc_lookup(struct amrpc_net *an, u64 port, flip_addr_t *addr, u16 *rtt, u16 *idx);
+void amrpc_loc_drop(struct amrpc_net *an, u64 port, flip_addr_t addr);
+void amrpc_loc_wake(struct amrpc_net *an, u64 port);
+int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
+		 unsigned long deadline);
+void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,
+			 const struct flip_rx *rx);
+void amrpc_locate_receive(struct net *net, struct sk_buff *skb, const struct flip_rx *rx);
+int amrpc_locs_init(struct amrpc_net *an);
+void amrpc_locs_exit(struct amrpc_net *an);
+
+/* ---- rpc_once.c -------------------------------------------------------------------------------- */
+
+enum amrpc_once {
+	AMRPC_ONCE_NEW,		/* never executed: may be */
+	AMRPC_ONCE_DONE,	/* executed, or too old to know */
+	AMRPC_ONCE_REFUSED,	/* a copy we have refused for good */
+};
+
+#define AMRPC_ONCE_WINDOW	8192	/* transactions of one kernel, bits */
+#define AMRPC_ONCE_NAKS		64	/* refusals remembered per kernel */
+#define AMRPC_ONCE_KIDS		4096	/* kernels per namespace */
+
+struct amrpc_nak {
+	u32		tid;
+	u32		messid;
+	unsigned long	when;
+	bool		used;
+};
+
+struct amrpc_kid {
+	struct rhash_head	node;
+	u64			kid;
+	spinlock_t		lock;
+	unsigned long		last;		/* jiffies of the last use */
+	struct list_head	lru;
+	bool			any;		/* @top is valid */
+	u32			top;		/* highest tid executed */
+	DECLARE_BITMAP(done, AMRPC_ONCE_WINDOW);
+	struct amrpc_nak	naks[AMRPC_ONCE_NAKS];
+	struct rcu_head		rcu;
+};
+
+struct amrpc_kid *amrpc_once_get(struct amrpc_net *an, u64 kid);
+enum amrpc_once amrpc_once_check(struct amrpc_kid *k, u32 tid, u32 messid);
+bool amrpc_once_executed(struct amrpc_kid *k, u32 tid);
+void amrpc_once_mark(struct amrpc_kid *k, u32 tid);
+void amrpc_once_unmark(struct amrpc_kid *k, u32 tid);
+bool amrpc_once_refuse(struct amrpc_kid *k, u32 tid, u32 messid);
+int amrpc_once_init(struct amrpc_net *an);
+void amrpc_once_exit(struct amrpc_net *an);
+
+/* ---- rpc_server.c ------------------------------------------------------------------------------- */
+
+enum amrpc_tx_state {
+	AMRPC_TX_QUEUED,	/* accepted, no thread has it */
+	AMRPC_TX_SERVING,	/* a thread of the file has it */
+	AMRPC_TX_REPLIED,	/* reply sent, not acknowledged */
+	AMRPC_TX_DONE,
+};
+
+struct amrpc_tx {
+	refcount_t		ref;
+	struct amrpc_file	*file;
+	struct amrpc_listen	*listen;	/* while QUEUED; port->lock */
+	struct list_head	node;		/* listen->queue */
+	spinlock_t		lock;
+	enum amrpc_tx_state	state;
+	bool			claimed;	/* by a putrep */
+	u64			handle;		/* generation << 16 | idx */
+	struct amoeba_header	hdr;		/* of the request */
+	struct amrpc_data	data;
+	struct amrpc_call	*call;		/* local client, or NULL */
+	/* remote client */
+	struct rhash_head	hash;
+	struct {
+		flip_addr_t	peer;
+		u32		tid;
+		u32		zero;
+	} key;
+	u64			kid;
+	u64			port;
+	u32			req_messid;
+	u16			req_dest;
+	u16			client_idx;
+	u16			idx;
+	bool			hashed;
+	bool			secure;
+	bool			signalled;	/* the client has passed on a signal */
+	/* reply */
+	u8			rep[AMRPC_MSG_HDR];
+	struct amrpc_buf	*rep_data;
+	size_t			rep_len;
+	unsigned int		tries;
+	unsigned int		relocated;
+	bool			sync;		/* large reply: its putrep waits and resends */
+	bool			resend;		/* asked for again (NAK), or came back */
+	bool			inval;		/* the resent one relocates the client */
+	bool			lost;		/* ended without an acknowledgement */
+	wait_queue_head_t	wq;		/* putrep of a large reply */
+	struct timer_list	timer;
+	struct work_struct	work;
+	struct rcu_head		rcu;
+};
+
+int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter *recv);
+int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
+		 struct iov_iter *send);
+void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
+			  struct amrpc_data *d, const struct flip_rx *rx);
+bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
+			  const struct flip_rx *rx);
+void amrpc_server_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
+			      const struct flip_rx *rx, enum flip_undeliv why);
+void amrpc_server_close(struct amrpc_file *f);
+void amrpc_server_kill(struct amrpc_net *an);
+void amrpc_tx_put(struct amrpc_tx *tx);
+bool amrpc_tx_withdraw(struct amrpc_tx *tx);
+struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba_header *req,
+				    struct amrpc_buf *buf);
+int amrpc_txs_init(struct amrpc_net *an);
+void amrpc_txs_exit(struct amrpc_net *an);
+
+/* ---- rpc_port.c -------------------------------------------------------------------------------- */
+
+struct amrpc_port {
+	struct rhash_head	node;
+	u64			port;		/* put-port */
+	spinlock_t		lock;
+	struct list_head	listens;
+	bool			dead;
+	struct rcu_head		rcu;
+};
+
+struct amrpc_listen {
+	struct amrpc_port	*port;
+	struct amrpc_file	*file;
+	struct list_head	on_port;
+	struct list_head	on_file;
+	struct list_head	waiters;	/* struct amrpc_waiter */
+	struct list_head	queue;		/* struct amrpc_tx */
+	unsigned int		nr_queued;
+	size_t			queued_bytes;
+};
+
+/* a thread in getreq */
+struct amrpc_waiter {
+	struct list_head	node;
+	wait_queue_head_t	wq;
+	struct amrpc_tx		*tx;
+	bool			gone;		/* the file was closed */
+};
+
+struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 port);
+void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue);
+void amrpc_unqueue(struct amrpc_tx *tx);
+struct amrpc_port *amrpc_port_find(struct amrpc_net *an, u64 port);	/* rcu */
+bool amrpc_port_served(struct amrpc_net *an, u64 port);
+int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
+		       struct amrpc_tx *tx);
+struct flip_ep *amrpc_port_answer(struct amrpc_net *an, u64 port, u16 *idx,
+				  struct amrpc_file **file);
+int amrpc_ports_init(struct amrpc_net *an);
+void amrpc_ports_exit(struct amrpc_net *an);
+
+/* ---- rpc_rx.c ------------------------------------------------------------------------------------ */
+
+extern const struct flip_ep_ops amrpc_ep_ops;
+
+int amrpc_send_ctl(struct amrpc_file *f, flip_addr_t to, const struct amrpc_wire *w, u32 flags,
+		   u32 ltime_ms, u32 *messid);
+int amrpc_send_one(struct amrpc_file *f, const void *hdr, size_t hlen, struct iov_iter *data,
+		   size_t len, struct flip_send *how);
+
+/* ---- rpc_dev.c, rpc_proc.c -------------------------------------------------------------------------- */
+
+int amrpc_dev_init(void);
+void amrpc_dev_exit(void);
+int amrpc_proc_init(struct amrpc_net *an);
+void amrpc_proc_exit(struct amrpc_net *an);
+
+#endif /* _AMRPC_H */

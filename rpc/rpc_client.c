@@ -1,0 +1,798 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The client's side of a transaction (facts 3.5, wire-observed 3).
+ *
+ * DESIGN NOTES
+ *
+ * One thread, in amrpc_trans(), runs the state machine; softirq only records events in
+ * call->events under call->lock and wakes it:
+ *
+ *	LOCATE --found--> PUTREQ --ACK--> GETREP --REPLY--> DONE
+ *	   ^                |  \--REPLY---------------------^
+ *	   |                |-- time-out: RECEIVED; NAK to it: same request again, RETRANS
+ *	   |                |-- NAK to the request: again at once, the 5th: locate again
+ *	   |                \-- bounced: again with a forced relocation, else locate again
+ *	   \-- only while no copy can still be executed
+ *
+ * call->live says that a copy of the REQUEST may still be executed, call->older that one of
+ * those before the last may. A copy is known undelivered when all its bytes came back (NOTHERE),
+ * when FLIP never found a way for it, or by a NAK that names it (which is final for all older
+ * copies too, see rpc_once.c). Each copy carries a dest field of its own (the round trip in ms plus
+ * the number of the copy), which servers return in a NAK's from field: so a NAK that was
+ * delayed or duplicated on the way is not taken for an answer to a later copy. While live, the
+ * request goes to no other address, and the end of tries is RPC_FAILURE; otherwise RPC_NOTFOUND.
+ *
+ * A local transaction shares the states and verdicts and none of the timers: nothing is lost
+ * within one machine.
+ */
+#include <linux/jiffies.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "rpc.h"
+#include "rpc_trace.h"
+
+static const char *const call_state_names[] = {
+	[AMRPC_CALL_LOCATE] = "Locate", [AMRPC_CALL_PUTREQ] = "PutReq",
+	[AMRPC_CALL_GETREP] = "GetRep", [AMRPC_CALL_DONE]   = "Done  ",
+};
+
+const char *amrpc_call_state_name(enum amrpc_call_state s)
+{
+	return call_state_names[s];
+}
+
+static void set_state(struct amrpc_call *call, enum amrpc_call_state s)
+{
+	spin_lock_bh(&call->lock);
+	call->state = s;
+	spin_unlock_bh(&call->lock);
+	trace_amrpc_call_state(call);
+}
+
+static struct amrpc_call *call_new(struct amrpc_file *f, u64 port)
+{
+	struct amrpc_call *call;
+	u32 idx;
+	int err;
+
+	call = kzalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
+	if (!call)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&call->ref, 1);
+	spin_lock_init(&call->lock);
+	init_waitqueue_head(&call->wq);
+	call->port = port;
+	call->file = amrpc_file_get(f);
+	err = xa_alloc_bh(&f->calls, &idx, call, XA_LIMIT(0, AMRPC_MAX_OPEN - 1),
+			  GFP_KERNEL_ACCOUNT);
+	if (err) {
+		amrpc_file_put(f);
+		kfree(call);
+		return ERR_PTR(err == -EBUSY ? -ENOBUFS : err);
+	}
+	call->idx = idx;
+	return call;
+}
+
+void amrpc_call_put(struct amrpc_call *call)
+{
+	if (!refcount_dec_and_test(&call->ref))
+		return;
+	amrpc_data_free(&call->data);
+	amrpc_file_put(call->file);
+	kfree_rcu(call, rcu);
+}
+
+/* no event and no reply is taken any more; called by the call's thread */
+static void call_end(struct amrpc_call *call)
+{
+	struct amrpc_tx *tx;
+
+	xa_erase_bh(&call->file->calls, call->idx);
+	spin_lock_bh(&call->lock);
+	call->state = AMRPC_CALL_DONE;
+	tx = call->tx;
+	call->tx = NULL;
+	spin_unlock_bh(&call->lock);
+	if (tx)
+		amrpc_tx_put(tx);
+	amrpc_call_put(call);
+}
+
+/* something happened; any context */
+void amrpc_call_event(struct amrpc_call *call, unsigned int ev)
+{
+	spin_lock_bh(&call->lock);
+	if (call->state != AMRPC_CALL_DONE) {
+		call->events |= ev;
+		__wake_up_sync(&call->wq, TASK_NORMAL);
+	}
+	spin_unlock_bh(&call->lock);
+}
+
+static unsigned int take_events(struct amrpc_call *call)
+{
+	unsigned int ev;
+
+	spin_lock_bh(&call->lock);
+	ev = call->events;
+	call->events = 0;
+	spin_unlock_bh(&call->lock);
+	return ev;
+}
+
+/* ---- sending ------------------------------------------------------------------------------ */
+
+static u32 security(const struct amoeba_trans *t)
+{
+	return t->flags & AMOEBA_TRANS_INSECURE ? 0 : FLIP_SEND_SECURITY;
+}
+
+/*
+ * Send the request (again). Returns 0; -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN, -ENOBUFS: this copy
+ * surely did not arrive whole; other errors are the caller's (-EFAULT, -EINTR, -ETIMEDOUT, -ENOMEM),
+ * and the copy did not arrive whole either, since a part of it is missing.
+ */
+static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
+			const struct iov_iter *send, u8 wflags, u32 fflags, long tmo)
+{
+	struct amrpc_file *f = call->file;
+	struct amrpc_wire w = {
+		.port = call->port, .type = AMRPC_REQUEST, .flags = wflags,
+		.tid = call->tid, .from = call->idx,
+	};
+	struct flip_send how = {
+		.dst = call->peer, .flags = security(t) | fflags,
+		.ltime_ms = AMOEBA_LOCATE_MS, .has_messid = true,
+	};
+	struct iov_iter it = *send;
+	u8 hdr[AMRPC_MSG_HDR];
+	bool was_live, was_older;
+	int err;
+
+	memcpy(&w.kid, f->an->kid, 8);
+	how.messid = flip_ep_messid(f->ep);
+
+	spin_lock_bh(&call->lock);
+	was_live = call->live;
+	was_older = call->older;
+	call->older |= was_live;
+	w.dest = min_t(u32, call->rtt + call->copies, U16_MAX);
+	call->copies++;
+	if (call->state == AMRPC_CALL_LOCATE)
+		call->state = AMRPC_CALL_PUTREQ;	/* the reply may overtake our return */
+	call->req_dest = w.dest;
+	call->messid = how.messid;
+	call->req_total = AMRPC_MSG_HDR + len;
+	call->bounced = 0;
+	call->live = true;
+	spin_unlock_bh(&call->lock);
+
+	amrpc_wire_put(hdr, &w);
+	err = amrpc_classic_put(hdr + AMRPC_HDR, &t->req, false);
+	if (WARN_ON_ONCE(err))
+		return err;
+	amrpc_count(f->an, REQUEST_TX);
+	if (call->copies > 1)
+		amrpc_count(f->an, REQUEST_RETRANS);
+	trace_amrpc_send(f, &w, call->peer, how.messid, call->req_total);
+	if (len <= AMRPC_ONE_PACKET)
+		err = amrpc_send_one(f, hdr, sizeof(hdr), &it, len, &how);
+	else
+		err = flip_send_msg(f->ep, hdr, sizeof(hdr), &it, &how, tmo);
+	if (err) {
+		spin_lock_bh(&call->lock);
+		call->live = was_live;
+		call->older = was_older;
+		spin_unlock_bh(&call->lock);
+	}
+	return err;
+}
+
+static int send_probe(struct amrpc_call *call, const struct amoeba_trans *t, u8 type, u32 fflags)
+{
+	struct amrpc_wire w = {
+		.type = type, .tid = call->tid, .from = call->idx, .dest = call->server_idx,
+	};
+	u32 messid = flip_ep_messid(call->file->ep);
+
+	if (type == AMRPC_RECEIVED) {
+		memcpy(&w.kid, call->file->an->kid, 8);
+		w.flags = AMRPC_F_REQUEST;
+		amrpc_count(call->file->an, RECEIVED_TX);
+	} else {
+		amrpc_count(call->file->an, ENQUIRE_TX);
+	}
+	spin_lock_bh(&call->lock);
+	call->probe_messid = messid;
+	spin_unlock_bh(&call->lock);
+	return amrpc_send_ctl(call->file, call->peer, &w, security(t) | fflags,
+			      AMOEBA_LOCATE_MS, &messid);
+}
+
+/* ---- waiting ------------------------------------------------------------------------------- */
+
+/* returns events, 0 when the time is up, -EINTR on a fatal signal */
+static int wait_events(struct amrpc_call *call, unsigned long tmo)
+{
+	long left = wait_event_killable_timeout(call->wq, READ_ONCE(call->events), tmo);
+
+	if (left < 0)
+		return -EINTR;
+	return take_events(call);
+}
+
+static unsigned long bounded(unsigned long tmo, unsigned long deadline)
+{
+	if (!deadline)
+		return tmo;
+	return clamp_t(long, deadline - jiffies, 1, tmo);
+}
+
+static bool expired(unsigned long deadline)
+{
+	return deadline && time_after_eq(jiffies, deadline);
+}
+
+/* what to say when no answer came: honest about a copy that may still be executed */
+static int lost_verdict(struct amrpc_call *call)
+{
+	return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AMOEBA_RPC_NOTFOUND;
+}
+
+/* not verdicts: surely not executed, look for a server again */
+#define AGAIN	1
+#define BUSY	2	/* the same, after a while: the servers here have full queues */
+#define BUSY_MS	10
+
+static void forward(struct amrpc_call *call)
+{
+	struct amrpc_wire w = {
+		.type = AMRPC_ACK, .tid = call->tid, .from = call->idx, .dest = call->server_idx,
+	};
+
+	amrpc_send_ctl(call->file, call->peer, &w, FLIP_SEND_SECURITY, 0, NULL);
+	spin_lock_bh(&call->lock);
+	call->peer = call->forward;
+	call->tid = atomic_inc_return(&call->file->an->tid);
+	call->copies = 0;
+	call->live = false;
+	call->older = false;
+	call->events = 0;
+	spin_unlock_bh(&call->lock);
+}
+
+/*
+ * One remote attempt at call->peer. Returns a verdict <= 0, AGAIN, or an errno in *err.
+ */
+static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
+		      const struct iov_iter *send, unsigned long deadline, int *err)
+{
+	struct amrpc_net *an = call->file->an;
+	unsigned int tries = AMRPC_TRIES, naks = 0, relocated = 0;
+	bool probe_located = false;
+	unsigned long tmo;
+	int ev, ret;
+
+	spin_lock_bh(&call->lock);
+	call->events = 0;
+	call->probe_messid = 0;
+	call->state = AMRPC_CALL_LOCATE;
+	spin_unlock_bh(&call->lock);
+resend_plain:
+	ret = send_request(call, t, len, send, call->copies && READ_ONCE(call->live) ?
+			   AMRPC_F_RETRANS : 0, 0,
+			   deadline ? bounded(MAX_SCHEDULE_TIMEOUT, deadline) :
+			   MAX_SCHEDULE_TIMEOUT);
+sent:
+	switch (ret) {
+	case 0:
+		break;
+	case -EHOSTUNREACH:
+	case -ENETDOWN:
+	case -ENOBUFS:
+		amrpc_loc_drop(an, call->port, call->peer);
+		return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AGAIN;
+	case -ENETUNREACH:
+		return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AMOEBA_RPC_UNSAFE;
+	case -ETIMEDOUT:
+		return lost_verdict(call);
+	default:
+		*err = ret;
+		return lost_verdict(call);
+	}
+	tmo = msecs_to_jiffies(call->rtt + AMRPC_RECEIVED_EXTRA);
+
+	for (;;) {
+		ev = wait_events(call, bounded(tmo, deadline));
+		if (ev == -EINTR) {
+			*err = -EINTR;
+			return lost_verdict(call);
+		}
+		if (ev & AMRPC_EV_REPLY)
+			return AMOEBA_RPC_OK;
+		if (ev & AMRPC_EV_FAIL)
+			return AMOEBA_RPC_FAILURE;
+		if (ev & AMRPC_EV_FORWARD) {
+			forward(call);
+			tries = AMRPC_TRIES;
+			goto resend_plain;
+		}
+		if (ev & AMRPC_EV_UNSAFE)
+			return call->live ? AMOEBA_RPC_FAILURE : AMOEBA_RPC_UNSAFE;
+		if (ev & AMRPC_EV_NAK) {
+			if (++naks < AMRPC_NAKS)
+				goto resend_plain;
+			amrpc_loc_drop(an, call->port, call->peer);
+			return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
+		}
+		if (ev & AMRPC_EV_LOST) {
+			amrpc_loc_drop(an, call->port, call->peer);
+			return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
+		}
+		if (ev & AMRPC_EV_BOUNCED) {
+			if (relocated++ >= 2) {
+				amrpc_loc_drop(an, call->port, call->peer);
+				return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
+			}
+			ret = send_request(call, t, len, send, 0, FLIP_SEND_INVAL,
+					   bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+			goto sent;
+		}
+		if (ev & AMRPC_EV_NAKRCV) {
+			if (!tries--)
+				return AMOEBA_RPC_FAILURE;
+			ret = send_request(call, t, len, send, AMRPC_F_RETRANS, 0,
+					   bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+			goto sent;
+		}
+		if (ev & (AMRPC_EV_ACK | AMRPC_EV_ALIVE)) {
+			if (call->state == AMRPC_CALL_PUTREQ)
+				set_state(call, AMRPC_CALL_GETREP);
+			tries = AMRPC_TRIES;
+			probe_located = false;
+			tmo = msecs_to_jiffies(AMRPC_ENQUIRE_MS);
+			continue;
+		}
+		if (expired(deadline))
+			return lost_verdict(call);
+		if (ev & AMRPC_EV_PROBE_BACK) {
+			/* its route is gone: an ordinary locate, and if that fails, the end */
+			if (probe_located)
+				return AMOEBA_RPC_FAILURE;
+			probe_located = true;
+		} else if (ev) {
+			continue;
+		} else if (!tries--) {
+			return AMOEBA_RPC_FAILURE;
+		}
+		ret = send_probe(call, t, call->state == AMRPC_CALL_PUTREQ ?
+				 AMRPC_RECEIVED : AMRPC_ENQUIRE,
+				 !ev && tries < AMRPC_TRIES_INVAL ? FLIP_SEND_INVAL : 0);
+		if (ret == -EHOSTUNREACH || ret == -ENETUNREACH)
+			return AMOEBA_RPC_FAILURE;
+	}
+}
+
+/*
+ * Try the servers of this namespace. Returns a verdict <= 0, AGAIN (no server here, or it went away
+ * without taking the request), or an errno in *err.
+ */
+static int local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
+		     const struct iov_iter *send, unsigned long deadline, int *err)
+{
+	struct amrpc_net *an = call->file->an;
+	struct amrpc_buf *buf = NULL;
+	struct iov_iter it = *send;
+	struct amrpc_tx *tx;
+	int ret;
+
+	if (len) {
+		buf = amrpc_buf_from_iter(&it, len);
+		if (IS_ERR(buf)) {
+			*err = PTR_ERR(buf);
+			return AMOEBA_RPC_NOTFOUND;
+		}
+	}
+	tx = amrpc_tx_new_local(call, &t->req, buf);
+	if (!tx) {
+		amrpc_buf_free(buf);
+		*err = -ENOMEM;
+		return AMOEBA_RPC_NOTFOUND;
+	}
+	spin_lock_bh(&call->lock);
+	call->events = 0;
+	call->state = AMRPC_CALL_GETREP;
+	call->tx = tx;		/* with the reference of amrpc_tx_new_local() */
+	refcount_inc(&tx->ref);
+	spin_unlock_bh(&call->lock);
+
+	local_bh_disable();
+	rcu_read_lock();
+	ret = amrpc_port_deliver(an, call->port, NULL, tx);
+	rcu_read_unlock();
+	local_bh_enable();
+	if (ret < 0) {
+		amrpc_tx_put(tx);
+		ret = ret == -ENOBUFS ? BUSY : AGAIN;
+		goto out;
+	}
+	for (;;) {
+		ret = wait_events(call, deadline ? bounded(MAX_SCHEDULE_TIMEOUT, deadline) :
+				  MAX_SCHEDULE_TIMEOUT);
+		if (ret == -EINTR || (!ret && expired(deadline))) {
+			if (ret)
+				*err = -EINTR;
+			/* still in the queue: surely not executed */
+			ret = amrpc_tx_withdraw(tx) ? AMOEBA_RPC_ABORTED : AMOEBA_RPC_FAILURE;
+			break;
+		}
+		if (ret & AMRPC_EV_REPLY) {
+			ret = AMOEBA_RPC_OK;
+			break;
+		}
+		if (ret & AMRPC_EV_FAIL) {
+			ret = AMOEBA_RPC_FAILURE;
+			break;
+		}
+		if (ret & AMRPC_EV_REFUSED) {
+			ret = AGAIN;
+			break;
+		}
+	}
+out:
+	spin_lock_bh(&call->lock);
+	tx = call->tx;
+	call->tx = NULL;
+	call->state = AMRPC_CALL_LOCATE;
+	spin_unlock_bh(&call->lock);
+	if (tx)
+		amrpc_tx_put(tx);
+	return ret;
+}
+
+static void count_verdict(struct amrpc_net *an, int verdict)
+{
+	switch (verdict) {
+	case AMOEBA_RPC_OK:
+		amrpc_count(an, CALL_OK);
+		break;
+	case AMOEBA_RPC_NOTFOUND:
+		amrpc_count(an, CALL_NOTFOUND);
+		break;
+	case AMOEBA_RPC_ABORTED:
+		amrpc_count(an, CALL_ABORTED);
+		break;
+	case AMOEBA_RPC_UNSAFE:
+		amrpc_count(an, CALL_UNSAFE);
+		break;
+	default:
+		amrpc_count(an, CALL_FAILURE);
+	}
+}
+
+/**
+ * amrpc_trans() - one transaction
+ * @f: open file of the client
+ * @t: argument; @t->rep, verdict, rep_len and out_flags are filled
+ * @len: bytes of the request's data
+ * @send: over them; read again for each copy sent
+ * @recv: over the reply buffer
+ *
+ * Context: process, sleeps. Return: 0 with a verdict; -EFAULT; -ENOMEM; -ENOBUFS: too many
+ * calls on this file; -ERANGE: a header value does not fit the classic header of a remote
+ * server; -EINTR: a fatal signal.
+ */
+int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct iov_iter *send,
+		struct iov_iter *recv)
+{
+	bool remote_only = t->flags & AMOEBA_TRANS_REMOTE;
+	u64 port = amrpc_port_key(t->req.port);
+	u32 locate_ms = t->locate_ms ?: AMOEBA_LOCATE_MS;
+	unsigned int rounds = AMRPC_ROUNDS, busy_ms = 0;
+	struct amrpc_net *an = f->an;
+	unsigned long deadline = 0;
+	u8 scratch[AMRPC_CLASSIC_HDR];
+	struct amrpc_call *call;
+	bool local = false;
+	int verdict, err = 0;
+
+	t->rep_len = 0;
+	t->out_flags = 0;
+	if (!port) {
+		t->verdict = AMOEBA_RPC_BADPORT;
+		return 0;
+	}
+	if (t->timeout_ms)
+		deadline = (jiffies + msecs_to_jiffies(t->timeout_ms)) ?: 1;
+	call = call_new(f, port);
+	if (IS_ERR(call))
+		return PTR_ERR(call);
+
+	for (;;) {
+		verdict = AGAIN;
+		if (!remote_only && amrpc_port_served(an, port)) {
+			local = true;
+			verdict = local_try(call, t, len, send, deadline, &err);
+			if (verdict == BUSY && busy_ms < locate_ms && !expired(deadline)) {
+				busy_ms += BUSY_MS;
+				schedule_timeout_interruptible(msecs_to_jiffies(BUSY_MS));
+				if (!signal_pending(current))
+					continue;
+				verdict = AGAIN;
+			}
+			if (verdict == BUSY)
+				verdict = AMOEBA_RPC_NOTFOUND;
+			if (verdict != AGAIN)
+				break;
+		}
+		if (signal_pending(current)) {
+			verdict = AMOEBA_RPC_ABORTED;
+			break;
+		}
+		if (expired(deadline) || !rounds--) {
+			verdict = AMOEBA_RPC_NOTFOUND;
+			break;
+		}
+		if (!amrpc_loc_lookup(an, port, &call->peer, &call->rtt, &call->server_idx)) {
+			int ret = amrpc_locate(call, locate_ms, remote_only, deadline);
+
+			if (ret == 1)
+				continue;
+			if (ret == -EINTR)
+				verdict = AMOEBA_RPC_ABORTED;
+			else if (ret == -ENOENT)
+				verdict = AMOEBA_RPC_NOTFOUND;
+			else if (ret)
+				err = ret;
+			if (ret)
+				break;
+		}
+		local = false;
+		err = amrpc_classic_put(scratch, &t->req, false);
+		if (err)
+			break;
+		if (!call->tid)
+			call->tid = atomic_inc_return(&an->tid);
+		verdict = remote_try(call, t, len, send, deadline, &err);
+		if (verdict != AGAIN)
+			break;
+		set_state(call, AMRPC_CALL_LOCATE);
+	}
+	if (local)
+		amrpc_count(an, CALL_LOCAL);
+	else
+		amrpc_count(an, CALL_REMOTE);
+
+	if (!err && verdict == AMOEBA_RPC_OK) {
+		/* the reply is ours: softirq touches it no more once REPLY is set */
+		t->rep = call->rep;
+		t->rep_len = call->data.len;
+		if (call->data.len > iov_iter_count(recv))
+			t->out_flags |= AMOEBA_OUT_TRUNC;
+		if (local)
+			t->out_flags |= AMOEBA_OUT_LOCAL;
+		if (amrpc_data_copy(&call->data, recv) < 0)
+			err = -EFAULT;
+	}
+	t->verdict = verdict;
+	if (!err || err == -EINTR)
+		count_verdict(an, verdict);
+	call_end(call);
+	return err;
+}
+
+/* ---- softirq -------------------------------------------------------------------------------- */
+
+static void ack_reply(struct amrpc_file *f, const struct amrpc_wire *w, const struct flip_rx *rx,
+		      u32 flags)
+{
+	struct amrpc_wire a = {
+		.type = AMRPC_ACK, .tid = w->tid, .dest = w->from, .from = w->dest,
+	};
+
+	memcpy(&a.kid, f->an->kid, 8);
+	amrpc_send_ctl(f, rx->src, &a, flags, 0, NULL);
+}
+
+static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
+			  const struct flip_rx *rx, struct amrpc_call *call)
+{
+	u8 buf[AMRPC_CLASSIC_HDR];
+	const u8 *p;
+
+	amrpc_count(f->an, REPLY_RX);
+	if (call) {
+		spin_lock_bh(&call->lock);
+		if (call->tid == w->tid && call->peer != rx->src &&
+		    call->state != AMRPC_CALL_DONE) {
+			spin_unlock_bh(&call->lock);
+			amrpc_count(f->an, DROP_PEER);
+			return;
+		}
+		if (call->tid == w->tid && !(call->events & AMRPC_EV_REPLY) &&
+		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP) &&
+		    !call->data.skb && !call->data.msg) {
+			p = skb_header_pointer(d->skb ?: skb_peek(&d->msg->skbs), AMRPC_HDR,
+					       sizeof(buf), buf);
+			if (!p) {
+				spin_unlock_bh(&call->lock);
+				amrpc_count(f->an, DROP_SHORT);
+				return;
+			}
+			amrpc_classic_get(p, &call->rep, true, w->flags & AMRPC_F_BIGENDIAN);
+			call->data = *d;
+			memset(d, 0, sizeof(*d));
+			call->live = false;
+			spin_unlock_bh(&call->lock);
+			/* the original prepares the ACK of a one-packet reply with its REQUEST */
+			ack_reply(f, w, rx, call->data.msg ? 0 : FLIP_SEND_SECURITY);
+			amrpc_call_event(call, AMRPC_EV_REPLY);
+			return;
+		}
+		spin_unlock_bh(&call->lock);
+	}
+	/* an old one: its server only wants to hear that it arrived */
+	ack_reply(f, w, rx, 0);
+}
+
+/* RECEIVED(REPLY): NAK while we still wait for it, else ACK (facts 3.2) */
+static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
+			     const struct flip_rx *rx, struct amrpc_call *call)
+{
+	struct amrpc_wire a = {
+		.kid = w->kid, .type = AMRPC_ACK, .tid = w->tid, .dest = w->from, .from = w->dest,
+	};
+
+	if (call) {
+		spin_lock_bh(&call->lock);
+		if (call->tid == w->tid && call->peer == rx->src && !call->data.skb &&
+		    !call->data.msg &&
+		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP))
+			a.type = AMRPC_NAK;
+		spin_unlock_bh(&call->lock);
+	}
+	amrpc_send_ctl(f, rx->src, &a, 0, 0, NULL);
+}
+
+static void receive_nak(struct amrpc_file *f, const struct amrpc_wire *w,
+			struct amrpc_call *call)
+{
+	unsigned int ev = 0;
+
+	amrpc_count(f->an, NAK_RX);
+	spin_lock_bh(&call->lock);
+	if (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_LOCATE) {
+		if (w->from == call->req_dest && call->live) {
+			call->live = false;
+			call->older = false;
+			ev = AMRPC_EV_NAK;
+		} else if (w->from == call->server_idx && call->probe_messid) {
+			call->probe_messid = 0;
+			ev = AMRPC_EV_NAKRCV;
+		}
+	}
+	spin_unlock_bh(&call->lock);
+	if (ev)
+		amrpc_call_event(call, ev);
+	else
+		amrpc_count(f->an, DROP_STALE_NAK);
+}
+
+/**
+ * amrpc_client_receive() - a message for the client's side of a file
+ * @f: file
+ * @w: its RPC header; type REPLY, ACK, NAK, ALIVE, FAIL, FORWARD, or RECEIVED(REPLY)
+ * @d: the message; what is kept is taken out of it
+ * @rx: FLIP's description
+ *
+ * Context: bottom halves off, rcu_read_lock().
+ */
+void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
+			  const struct flip_rx *rx)
+{
+	struct amrpc_call *call = xa_load(&f->calls, w->dest);
+	u8 buf[8];
+	const u8 *p;
+
+	switch (w->type) {
+	case AMRPC_REPLY:
+		receive_reply(f, w, d, rx, call);
+		return;
+	case AMRPC_RECEIVED:
+		receive_received(f, w, rx, call);
+		return;
+	}
+	if (!call || READ_ONCE(call->tid) != w->tid || !READ_ONCE(call->copies)) {
+		amrpc_count(f->an, DROP_NOCALL);
+		return;
+	}
+	if (call->peer != rx->src) {
+		amrpc_count(f->an, DROP_PEER);
+		return;
+	}
+	switch (w->type) {
+	case AMRPC_ACK:
+		WRITE_ONCE(call->server_idx, w->from);
+		amrpc_call_event(call, AMRPC_EV_ACK);
+		break;
+	case AMRPC_ALIVE:
+		amrpc_call_event(call, AMRPC_EV_ALIVE);
+		break;
+	case AMRPC_NAK:
+		receive_nak(f, w, call);
+		break;
+	case AMRPC_FAIL:
+		amrpc_count(f->an, FAIL_RX);
+		amrpc_call_event(call, AMRPC_EV_FAIL);
+		break;
+	case AMRPC_FORWARD:
+		p = d->skb && rx->total == AMRPC_HDR + 8 ?
+		    skb_header_pointer(d->skb, AMRPC_HDR, 8, buf) : NULL;
+		if (!p) {
+			amrpc_count(f->an, DROP_SHORT);
+			break;
+		}
+		spin_lock_bh(&call->lock);
+		call->forward = flip_addr_load(p);
+		spin_unlock_bh(&call->lock);
+		amrpc_call_event(call, AMRPC_EV_FORWARD);
+		break;
+	}
+}
+
+static struct amrpc_call *find_by_messid(struct amrpc_file *f, u32 messid)
+{
+	struct amrpc_call *call;
+	unsigned long i;
+
+	xa_for_each(&f->calls, i, call)
+		if (READ_ONCE(call->messid) == messid && READ_ONCE(call->copies))
+			return call;
+	return NULL;
+}
+
+/**
+ * amrpc_client_undelivered() - a message of a call came back or was never sent
+ * @f: file
+ * @w: its RPC header when it is at hand, or NULL (a later packet of a REQUEST)
+ * @rx: FLIP's description of what was sent
+ * @why: reason
+ *
+ * Context: bottom halves off, rcu_read_lock().
+ */
+void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
+			      const struct flip_rx *rx, enum flip_undeliv why)
+{
+	struct amrpc_call *call = w ? xa_load(&f->calls, w->from) : find_by_messid(f, rx->messid);
+	unsigned int ev = 0;
+
+	if (!call) {
+		amrpc_count(f->an, DROP_NOCALL);
+		return;
+	}
+	spin_lock_bh(&call->lock);
+	if (call->state == AMRPC_CALL_DONE || call->peer != rx->dst) {
+		/* too late to matter */
+	} else if (rx->messid == call->messid && call->live) {
+		if (why == FLIP_UNDELIV_R_NOTHERE) {
+			call->bounced += rx->length;
+			if (call->bounced >= call->req_total) {
+				call->live = call->older;
+				ev = AMRPC_EV_BOUNCED;
+			}
+		} else if (why == FLIP_UNDELIV_R_UNTRUSTED) {
+			call->live = call->older;
+			ev = AMRPC_EV_UNSAFE;
+		} else {
+			call->live = call->older;
+			ev = AMRPC_EV_LOST;
+		}
+	} else if (rx->messid == call->probe_messid) {
+		ev = why == FLIP_UNDELIV_R_NOTHERE ? AMRPC_EV_PROBE_BACK : AMRPC_EV_LOST;
+	}
+	spin_unlock_bh(&call->lock);
+	if (ev)
+		amrpc_call_event(call, ev);
+}

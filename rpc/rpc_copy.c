@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Data in kernel memory: what a local transaction carries from one process to the other, and small
+ * replies kept until they are acknowledged. Pages are charged to the caller's memory cgroup.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+
+#include "rpc.h"
+
+#define BUF_MAX_ORDER	3	/* 32 KiB with 4 KiB pages: cheap to get, few pieces */
+
+/**
+ * amrpc_buf_from_iter() - copy user data into kernel pages
+ * @from: source, advanced
+ * @len: bytes to take, at least 1
+ *
+ * Context: process, may sleep. Return: buffer, or ERR_PTR(-ENOMEM, -EFAULT).
+ */
+struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len)
+{
+	unsigned int max = DIV_ROUND_UP(len, PAGE_SIZE);
+	struct amrpc_buf *b;
+	size_t left = len;
+
+	b = kvmalloc(struct_size(b, bv, max), GFP_KERNEL_ACCOUNT);
+	if (!b)
+		return ERR_PTR(-ENOMEM);
+	b->len = len;
+	b->nr = 0;
+	while (left) {
+		unsigned int order = min_t(unsigned int, get_order(left), BUF_MAX_ORDER);
+		struct page *page = NULL;
+		size_t n;
+
+		if (order)
+			page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_COMP | __GFP_NORETRY |
+					   __GFP_NOWARN, order);
+		if (!page) {
+			order = 0;
+			page = alloc_page(GFP_KERNEL_ACCOUNT);
+		}
+		if (!page) {
+			amrpc_buf_free(b);
+			return ERR_PTR(-ENOMEM);
+		}
+		n = min_t(size_t, left, PAGE_SIZE << order);
+		b->bv[b->nr].bv_page = page;
+		b->bv[b->nr].bv_offset = 0;
+		b->bv[b->nr].bv_len = n;
+		b->nr++;
+		if (copy_page_from_iter(page, 0, n, from) != n) {
+			amrpc_buf_free(b);
+			return ERR_PTR(-EFAULT);
+		}
+		left -= n;
+		cond_resched();
+	}
+	return b;
+}
+
+void amrpc_buf_free(struct amrpc_buf *b)
+{
+	if (!b)
+		return;
+	for (unsigned int i = 0; i < b->nr; i++)
+		put_page(b->bv[i].bv_page);
+	kvfree(b);
+}
+
+/* an iterator to send the buffer from */
+void amrpc_buf_iter(const struct amrpc_buf *b, struct iov_iter *it)
+{
+	iov_iter_bvec(it, ITER_SOURCE, b->bv, b->nr, b->len);
+}
+
+static ssize_t buf_copy(const struct amrpc_buf *b, struct iov_iter *to)
+{
+	ssize_t done = 0;
+
+	for (unsigned int i = 0; i < b->nr && iov_iter_count(to); i++) {
+		size_t n = min_t(size_t, b->bv[i].bv_len, iov_iter_count(to));
+
+		if (copy_page_to_iter(b->bv[i].bv_page, 0, n, to) != n)
+			return -EFAULT;
+		done += n;
+		cond_resched();
+	}
+	return done;
+}
+
+/**
+ * amrpc_data_copy() - copy the data of a message to the user, as much as fits
+ * @d: message
+ * @to: destination, advanced
+ *
+ * Context: process, may sleep. Return: bytes copied or -EFAULT; @d is unchanged.
+ */
+ssize_t amrpc_data_copy(const struct amrpc_data *d, struct iov_iter *to)
+{
+	size_t n = min(d->len, iov_iter_count(to));
+
+	if (!n)
+		return 0;
+	if (d->buf)
+		return buf_copy(d->buf, to);
+	if (d->msg)
+		return flip_msg_copy(d->msg, AMRPC_MSG_HDR, to);
+	if (skb_copy_datagram_iter(d->skb, AMRPC_MSG_HDR, to, n))
+		return -EFAULT;
+	return n;
+}
+
+void amrpc_data_free(struct amrpc_data *d)
+{
+	if (d->skb)
+		consume_skb(d->skb);
+	if (d->msg)
+		flip_msg_free(d->msg);
+	amrpc_buf_free(d->buf);
+	memset(d, 0, sizeof(*d));
+}
+
+/**
+ * amrpc_import() - an iterator over a buffer of the caller
+ * @b: as the user gave it
+ * @source: data is read from it
+ * @iov: to be freed by kfree(), may become NULL
+ * @it: filled
+ *
+ * Context: process, may sleep. Return: 0; -EINVAL: reserved field, or length given twice;
+ * -EMSGSIZE: more than AMOEBA_MAX_DATA bytes; -EFAULT; -ENOMEM.
+ */
+int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, struct iov_iter *it)
+{
+	int dir = source ? ITER_SOURCE : ITER_DEST;
+	struct amoeba_iovec *in;
+	size_t total = 0;
+	int err = 0;
+
+	*iov = NULL;
+	if (b->reserved)
+		return -EINVAL;
+	if (!b->iovcnt) {
+		if (b->len > AMOEBA_MAX_DATA)
+			return -EMSGSIZE;
+		if (b->len && !access_ok(u64_to_user_ptr(b->addr), b->len))
+			return -EFAULT;
+		return import_ubuf(dir, u64_to_user_ptr(b->addr), b->len, it);
+	}
+	if (b->len || b->iovcnt > AMRPC_MAX_IOV)
+		return -EINVAL;
+
+	in = kvmalloc_array(b->iovcnt, sizeof(*in), GFP_KERNEL);
+	*iov = kmalloc_array(b->iovcnt, sizeof(**iov), GFP_KERNEL);
+	if (!in || !*iov) {
+		err = -ENOMEM;
+		goto out;
+	}
+	if (copy_from_user(in, u64_to_user_ptr(b->addr), b->iovcnt * sizeof(*in))) {
+		err = -EFAULT;
+		goto out;
+	}
+	for (u32 i = 0; i < b->iovcnt; i++) {
+		if (in[i].len > AMOEBA_MAX_DATA || total + in[i].len > AMOEBA_MAX_DATA) {
+			err = -EMSGSIZE;
+			goto out;
+		}
+		if (in[i].len && !access_ok(u64_to_user_ptr(in[i].base), in[i].len)) {
+			err = -EFAULT;
+			goto out;
+		}
+		(*iov)[i].iov_base = u64_to_user_ptr(in[i].base);
+		(*iov)[i].iov_len = in[i].len;
+		total += in[i].len;
+	}
+	iov_iter_init(it, dir, *iov, b->iovcnt, total);
+out:
+	kvfree(in);
+	if (err) {
+		kfree(*iov);
+		*iov = NULL;
+	}
+	return err;
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which FLIP address serves a port: the cache, and asking the network (facts 3.3).
+ *
+ * One call at a time looks for a port (loc->locator); others that want it wait for what it finds
+ * and, should it give up or be interrupted, take its place with the time they have left.
+ *
+ * LOCATEs are broadcast with a hop budget of 3, 7, 15, 25, 25, ...: 100 ms apart, doubling from
+ * the second 25 on, and the limit is looked at after each interval. The original's first
+ * attempt has budget 1, never leaves the machine and costs 100 ms; here the namespace's own ports
+ * are looked up first and the network is asked at once.
+ *
+ * Context: process, except amrpc_locate_hereis() and amrpc_locate_receive() (softirq).
+ * Locks: an->locs_lock (LRU) and loc->lock, not nested in one another's critical section.
+ */
+#include <linux/jiffies.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/unaligned.h>
+
+#include "rpc.h"
+
+static const struct rhashtable_params loc_params = {
+	.key_len	= sizeof(u64),
+	.key_offset	= offsetof(struct amrpc_loc, port),
+	.head_offset	= offsetof(struct amrpc_loc, node),
+	.automatic_shrinking = true,
+};
+
+static void loc_put(struct amrpc_loc *loc)
+{
+	if (refcount_dec_and_test(&loc->ref))
+		kfree_rcu(loc, rcu);
+}
+
+/* make room: the oldest not used since we came by last; locs_lock held */
+static struct amrpc_loc *evict(struct amrpc_net *an)
+{
+	lockdep_assert_held(&an->locs_lock);
+	for (unsigned int i = 0; i < 32; i++) {
+		struct amrpc_loc *loc = list_first_entry_or_null(&an->locs_lru,
+								 struct amrpc_loc, lru);
+
+		if (!loc)
+			return NULL;
+		if (refcount_read(&loc->ref) == 1 && (i >= 16 || !READ_ONCE(loc->used))) {
+			list_del_init(&loc->lru);
+			loc->hashed = false;
+			rhashtable_remove_fast(&an->locs, &loc->node, loc_params);
+			an->nr_locs--;
+			return loc;
+		}
+		WRITE_ONCE(loc->used, false);
+		list_move_tail(&loc->lru, &an->locs_lru);
+	}
+	return NULL;
+}
+
+static struct amrpc_loc *loc_find(struct amrpc_net *an, u64 port)
+{
+	struct amrpc_loc *loc;
+
+	rcu_read_lock();
+	loc = rhashtable_lookup(&an->locs, &port, loc_params);
+	if (loc && !refcount_inc_not_zero(&loc->ref))
+		loc = NULL;
+	rcu_read_unlock();
+	return loc;
+}
+
+static struct amrpc_loc *loc_get(struct amrpc_net *an, u64 port)
+{
+	struct amrpc_loc *loc = loc_find(an, port), *old, *gone = NULL;
+
+	if (loc)
+		return loc;
+	loc = kzalloc(sizeof(*loc), GFP_KERNEL_ACCOUNT);
+	if (!loc)
+		return NULL;
+	loc->port = port;
+	refcount_set(&loc->ref, 2);
+	spin_lock_init(&loc->lock);
+	init_waitqueue_head(&loc->wq);
+
+	spin_lock_bh(&an->locs_lock);
+	if (an->nr_locs >= AMRPC_MAX_LOCS)
+		gone = evict(an);
+	if (an->nr_locs >= AMRPC_MAX_LOCS) {	/* all of them in use right now */
+		spin_unlock_bh(&an->locs_lock);
+		kfree(loc);
+		return NULL;
+	}
+	old = rhashtable_lookup_get_insert_fast(&an->locs, &loc->node, loc_params);
+	if (old) {
+		if (IS_ERR(old) || !refcount_inc_not_zero(&old->ref))
+			old = NULL;
+		spin_unlock_bh(&an->locs_lock);
+		kfree(loc);
+		loc = old;
+	} else {
+		loc->hashed = true;
+		list_add_tail(&loc->lru, &an->locs_lru);
+		an->nr_locs++;
+		spin_unlock_bh(&an->locs_lock);
+	}
+	if (gone)
+		loc_put(gone);
+	return loc;
+}
+
+/**
+ * amrpc_loc_lookup() - where was this port served last?
+ * Context: any. Return: true with the address, the round trip (ms) and the thread index filled.
+ */
+bool amrpc_loc_lookup(struct amrpc_net *an, u64 port, flip_addr_t *addr, u16 *rtt, u16 *idx)
+{
+	struct amrpc_loc *loc;
+	bool known = false;
+
+	rcu_read_lock();
+	loc = rhashtable_lookup(&an->locs, &port, loc_params);
+	if (loc) {
+		spin_lock_bh(&loc->lock);
+		known = loc->known;
+		*addr = loc->addr;
+		*rtt = loc->rtt;
+		*idx = loc->server_idx;
+		spin_unlock_bh(&loc->lock);
+		if (!READ_ONCE(loc->used))
+			WRITE_ONCE(loc->used, true);
+	}
+	rcu_read_unlock();
+	return known;
+}
+
+/* it is not there any more: forget it, unless somebody has found it elsewhere meanwhile */
+void amrpc_loc_drop(struct amrpc_net *an, u64 port, flip_addr_t addr)
+{
+	struct amrpc_loc *loc;
+
+	rcu_read_lock();
+	loc = rhashtable_lookup(&an->locs, &port, loc_params);
+	if (loc) {
+		spin_lock_bh(&loc->lock);
+		if (loc->addr == addr)
+			loc->known = false;
+		spin_unlock_bh(&loc->lock);
+	}
+	rcu_read_unlock();
+}
+
+/* a server of this namespace has come up: those looking for it want to know */
+void amrpc_loc_wake(struct amrpc_net *an, u64 port)
+{
+	struct amrpc_loc *loc;
+
+	rcu_read_lock();
+	loc = rhashtable_lookup(&an->locs, &port, loc_params);
+	if (loc)
+		wake_up_all(&loc->wq);
+	rcu_read_unlock();
+}
+
+static u32 clock_ms(void)
+{
+	return (u32)ktime_to_ms(ktime_get());
+}
+
+static void send_locate(struct amrpc_call *call, u16 hops)
+{
+	struct amrpc_wire w = {
+		.port = call->port, .type = AMRPC_LOCATE, .tid = clock_ms(), .from = call->idx,
+	};
+	struct flip_send how = { .dst = FLIP_ADDR_NULL, .hops = hops, .hipri = true };
+	u8 p[4 + AMRPC_HDR];
+
+	put_unaligned_be32(FLIP_BCAST_RPC, p);
+	amrpc_wire_put(p + 4, &w);
+	amrpc_send_one(call->file, p, sizeof(p), NULL, 0, &how);
+	amrpc_count(call->file->an, LOCATE_TX);
+}
+
+static bool loc_settled(struct amrpc_loc *loc, struct amrpc_net *an, bool remote_only,
+			bool locator)
+{
+	return READ_ONCE(loc->known) || (!locator && !READ_ONCE(loc->locator)) ||
+	       (!remote_only && amrpc_port_served(an, loc->port));
+}
+
+/**
+ * amrpc_locate() - find a server of call->port on the network
+ * @call: fills @call->peer, @call->rtt and @call->server_idx
+ * @locate_ms: how long to look
+ * @remote_only: do not stop for a server of this namespace
+ * @deadline: jiffies by which to stop all the same; 0: none
+ *
+ * Context: process, sleeps. Return: 0 found; 1: a server came up in this namespace; -ENOENT: not
+ * found; -EINTR: a signal is pending; -ENOMEM.
+ */
+int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
+		 unsigned long deadline)
+{
+	struct amrpc_net *an = call->file->an;
+	struct amrpc_loc *loc = loc_get(an, call->port);
+	unsigned int hops = 3, step = AMRPC_LOCATE_STEP, elapsed = 0;
+	bool at_max = false, locator = false;
+	int err;
+
+	if (!loc)
+		return -ENOMEM;
+	for (;;) {
+		unsigned long wait;
+		long left;
+
+		spin_lock_bh(&loc->lock);
+		if (loc->known) {
+			call->peer = loc->addr;
+			call->rtt = loc->rtt;
+			call->server_idx = loc->server_idx;
+			spin_unlock_bh(&loc->lock);
+			err = 0;
+			break;
+		}
+		if (!loc->locator) {
+			loc->locator = call;
+			locator = true;
+		}
+		spin_unlock_bh(&loc->lock);
+
+		if (!remote_only && amrpc_port_served(an, call->port)) {
+			err = 1;
+			break;
+		}
+		if (elapsed >= locate_ms || (deadline && time_after_eq(jiffies, deadline))) {
+			err = -ENOENT;
+			break;
+		}
+		if (locator)
+			send_locate(call, hops);
+		/* a limit other than the default is kept to the letter */
+		wait = msecs_to_jiffies(locate_ms == AMOEBA_LOCATE_MS ? step :
+					min(step, locate_ms - elapsed));
+		if (deadline)
+			wait = min_t(unsigned long, wait,
+				     max_t(long, deadline - jiffies, 1));
+		left = wait_event_interruptible_timeout(loc->wq,
+				loc_settled(loc, an, remote_only, locator), wait);
+		if (left < 0) {
+			err = -EINTR;
+			break;
+		}
+		if (left > 0 && !locator) {
+			/* not our schedule: count only the time */
+			elapsed += step - min(step, jiffies_to_msecs(left));
+			continue;
+		}
+		elapsed += step;
+		if (hops < FLIP_MAX_HOPS)
+			hops = min(2 * hops + 1, (unsigned int)FLIP_MAX_HOPS);
+		else if (!at_max)
+			at_max = true;
+		else
+			step *= 2;
+	}
+	if (locator) {
+		spin_lock_bh(&loc->lock);
+		loc->locator = NULL;
+		spin_unlock_bh(&loc->lock);
+		wake_up_all(&loc->wq);
+	}
+	loc_put(loc);
+	return err;
+}
+
+/* an answer to a LOCATE of one of our calls; softirq */
+void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,
+			 const struct flip_rx *rx)
+{
+	struct amrpc_net *an = f->an;
+	s32 rtt = (s32)(clock_ms() - w->tid);
+	struct amrpc_loc *loc;
+
+	amrpc_count(an, HEREIS_RX);
+	rcu_read_lock();
+	loc = rhashtable_lookup(&an->locs, &w->port, loc_params);
+	if (!loc) {
+		amrpc_count(an, DROP_NOCALL);
+		goto out;
+	}
+	spin_lock_bh(&loc->lock);
+	/* only while one of this file's calls is asking; the first answer counts */
+	if (!loc->known && loc->locator && loc->locator->file == f &&
+	    loc->locator->idx == w->dest && !rx->local) {
+		loc->addr = rx->src;
+		loc->rtt = rtt <= 0 ? AMRPC_RTT_DEFAULT : min_t(s32, rtt, AMRPC_RTT_MAX);
+		loc->server_idx = w->from;
+		WRITE_ONCE(loc->known, true);
+	}
+	spin_unlock_bh(&loc->lock);
+	wake_up_all(&loc->wq);
+out:
+	rcu_read_unlock();
+}
+
+/* a broadcast with protocol number 1: somebody looks for a port; softirq */
+void amrpc_locate_receive(struct net *net, struct sk_buff *skb, const struct flip_rx *rx)
+{
+	struct amrpc_net *an = amrpc_pernet(net);
+	u8 buf[AMRPC_HDR];
+	const u8 *p;
+	struct amrpc_file *f;
+	struct amrpc_wire w;
+	u16 idx;
+
+	if (rx->local)		/* our own: local ports were looked at before asking */
+		goto drop;
+	p = rx->total == 4 + AMRPC_HDR && rx->offset == 0 ?
+	    skb_header_pointer(skb, 4, sizeof(buf), buf) : NULL;
+	if (!p) {
+		amrpc_count(an, DROP_SHORT);
+		goto drop;
+	}
+	amrpc_wire_get(p, &w);
+	if (w.type != AMRPC_LOCATE) {
+		amrpc_count(an, DROP_TYPE);
+		goto drop;
+	}
+	amrpc_count(an, LOCATE_RX);
+	rcu_read_lock();
+	if (amrpc_port_answer(an, w.port, &idx, &f)) {
+		w.type = AMRPC_HEREIS;
+		w.flags = 0;
+		w.dest = w.from;
+		w.from = idx;
+		w.kid = 0;
+		amrpc_send_ctl(f, rx->src, &w, 0, 0, NULL);
+		amrpc_count(an, HEREIS_TX);
+		amrpc_file_put(f);
+	}
+	rcu_read_unlock();
+drop:
+	kfree_skb(skb);
+}
+
+int amrpc_locs_init(struct amrpc_net *an)
+{
+	spin_lock_init(&an->locs_lock);
+	INIT_LIST_HEAD(&an->locs_lru);
+	return rhashtable_init(&an->locs, &loc_params);
+}
+
+static void free_loc(void *ptr, void *arg)
+{
+	kfree(ptr);
+}
+
+void amrpc_locs_exit(struct amrpc_net *an)
+{
+	rhashtable_free_and_destroy(&an->locs, free_loc, NULL);
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * amoeba.ko: transactions that run at most once. The module and its namespaces.
+ */
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <net/netns/generic.h>
+
+#define CREATE_TRACE_POINTS
+#include "rpc.h"
+#include "rpc_trace.h"
+
+unsigned int amrpc_net_id __read_mostly;
+
+struct amrpc_net *amrpc_pernet(struct net *net)
+{
+	return net_generic(net, amrpc_net_id);
+}
+
+static int __net_init amrpc_net_init(struct net *net)
+{
+	struct amrpc_net *an = amrpc_pernet(net);
+	int err;
+
+	an->net = net;
+	/* a new incarnation: random, last byte 0 as the original's (wire-observed 2) */
+	get_random_bytes(an->kid, sizeof(an->kid) - 1);
+	an->kid[7] = 0;
+	spin_lock_init(&an->files_lock);
+	INIT_LIST_HEAD(&an->files);
+	init_waitqueue_head(&an->files_wq);
+	err = -ENOMEM;
+	an->stats = alloc_percpu(struct amrpc_stats);
+	if (!an->stats)
+		return err;
+	an->wq = alloc_workqueue("amoeba", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!an->wq)
+		goto free_stats;
+	err = amrpc_ports_init(an);
+	if (err)
+		goto free_wq;
+	err = amrpc_locs_init(an);
+	if (err)
+		goto exit_ports;
+	err = amrpc_txs_init(an);
+	if (err)
+		goto exit_locs;
+	err = amrpc_once_init(an);
+	if (err)
+		goto exit_txs;
+	err = amrpc_proc_init(an);
+	if (err)
+		goto exit_once;
+	return 0;
+
+exit_once:
+	amrpc_once_exit(an);
+exit_txs:
+	amrpc_txs_exit(an);
+exit_locs:
+	amrpc_locs_exit(an);
+exit_ports:
+	amrpc_ports_exit(an);
+free_wq:
+	destroy_workqueue(an->wq);
+free_stats:
+	free_percpu(an->stats);
+	return err;
+}
+
+static void __net_exit amrpc_net_exit(struct net *net)
+{
+	struct amrpc_net *an = amrpc_pernet(net);
+
+	amrpc_proc_exit(an);
+	amrpc_files_kill(an);
+	destroy_workqueue(an->wq);
+	amrpc_once_exit(an);
+	amrpc_txs_exit(an);
+	amrpc_locs_exit(an);
+	amrpc_ports_exit(an);
+	free_percpu(an->stats);
+}
+
+static struct pernet_operations amrpc_net_ops = {
+	.init	= amrpc_net_init,
+	.exit	= amrpc_net_exit,
+	.id	= &amrpc_net_id,
+	.size	= sizeof(struct amrpc_net),
+};
+
+static struct flip_bcast amrpc_bcast = {
+	.protocol	= FLIP_BCAST_RPC,
+	.receive	= amrpc_locate_receive,
+};
+
+static int __init amrpc_init(void)
+{
+	int err;
+
+	err = register_pernet_subsys(&amrpc_net_ops);
+	if (err)
+		return err;
+	err = flip_bcast_register(&amrpc_bcast);
+	if (err)
+		goto unregister_net;
+	err = amrpc_dev_init();
+	if (err)
+		goto unregister_bcast;
+	return 0;
+
+unregister_bcast:
+	flip_bcast_unregister(&amrpc_bcast);
+unregister_net:
+	unregister_pernet_subsys(&amrpc_net_ops);
+	return err;
+}
+
+static void __exit amrpc_exit(void)
+{
+	amrpc_dev_exit();
+	flip_bcast_unregister(&amrpc_bcast);
+	unregister_pernet_subsys(&amrpc_net_ops);
+
+}
+
+module_init(amrpc_init);
+module_exit(amrpc_exit);
+
+MODULE_DESCRIPTION("Amoeba transactions: at-most-once RPC over FLIP");
+MODULE_LICENSE("GPL");
+MODULE_VERSION(AMOEBA_VERSION);
+MODULE_ALIAS("devname:amoeba");

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Counters of a namespace, per CPU; shown by name in /proc/net/amoeba/stat. */
+#ifndef _AMRPC_STAT_H
+#define _AMRPC_STAT_H
+
+#include <linux/percpu.h>
+#include <linux/u64_stats_sync.h>
+
+#define AMRPC_STATS(X)									\
+	X(CALL_LOCAL, "calls_local", "transactions with a server of this namespace")	\
+	X(CALL_REMOTE, "calls_remote", "transactions with a server elsewhere")		\
+	X(CALL_OK, "calls_ok", "ended with a reply")					\
+	X(CALL_NOTFOUND, "calls_notfound", "surely not executed: no server")		\
+	X(CALL_FAILURE, "calls_failure", "maybe executed")				\
+	X(CALL_ABORTED, "calls_aborted", "ended by a signal or time-out before leaving")	\
+	X(CALL_UNSAFE, "calls_unsafe", "only untrusted ways")				\
+	X(LOCATE_TX, "locates_sent", "port locates broadcast")				\
+	X(LOCATE_RX, "locates_seen", "port locates received")				\
+	X(HEREIS_TX, "hereis_sent", "port locates answered")				\
+	X(HEREIS_RX, "hereis_seen", "answers to our port locates")			\
+	X(REQUEST_TX, "requests_sent", "REQUEST messages")				\
+	X(REQUEST_RETRANS, "requests_resent", "of them, repetitions")			\
+	X(REQUEST_RX, "requests_received", "whole REQUEST messages")			\
+	X(REPLY_TX, "replies_sent", "REPLY messages")					\
+	X(REPLY_RETRANS, "replies_resent", "of them, repetitions")			\
+	X(REPLY_RX, "replies_received", "whole REPLY messages")				\
+	X(RECEIVED_TX, "received_sent", "RECEIVED probes sent")				\
+	X(ENQUIRE_TX, "enquire_sent", "ENQUIRE probes sent")				\
+	X(NAK_TX, "naks_sent", "requests refused")					\
+	X(NAK_RX, "naks_received", "refusals received")					\
+	X(FAIL_TX, "fails_sent", "FAIL messages sent")					\
+	X(FAIL_RX, "fails_received", "FAIL messages received")				\
+	X(QUEUED, "requests_queued", "accepted while no thread was waiting")		\
+	X(REPLY_LOST, "replies_lost", "never acknowledged, given up")			\
+	X(SERVED, "requests_served", "handed to a server thread")			\
+	X(DROP_SHORT, "drop_short", "message shorter than its headers")			\
+	X(DROP_TYPE, "drop_type", "unknown message type")				\
+	X(DROP_NOCALL, "drop_nocall", "no such transaction at the client")		\
+	X(DROP_NOTX, "drop_notx", "no such transaction at the server")			\
+	X(DROP_PEER, "drop_peer", "from another address than the transaction's peer")	\
+	X(DROP_DUP, "drop_duplicate", "REQUEST being served or executed already")	\
+	X(DROP_REFUSED, "drop_refused", "late copy of a refused REQUEST")		\
+	X(DROP_NOMEM, "drop_nomem", "no memory")					\
+	X(DROP_KIDS, "drop_kids", "table of client kernels full")			\
+	X(DROP_NAKS, "drop_naks", "no room to remember a refusal: not answered")	\
+	X(DROP_QUEUE, "drop_queue", "queue of the server full: refused")		\
+	X(DROP_PROTO, "drop_proto", "message makes no sense in this state")		\
+	X(DROP_STALE_NAK, "drop_stale_nak", "refusal of an older copy")
+
+enum amrpc_stat {
+#define AMRPC_STAT_ENUM(id, name, help)	AMRPC_STAT_##id,
+	AMRPC_STATS(AMRPC_STAT_ENUM)
+#undef AMRPC_STAT_ENUM
+	AMRPC_NR_STATS
+};
+
+struct amrpc_stats {
+	u64 v[AMRPC_NR_STATS];
+};
+
+struct amrpc_stat_desc {
+	const char *name;
+	const char *help;
+};
+
+extern const struct amrpc_stat_desc amrpc_stat_descs[AMRPC_NR_STATS];
+
+#define amrpc_count(an, id)	this_cpu_inc((an)->stats->v[AMRPC_STAT_##id])
+
+#endif /* _AMRPC_STAT_H */

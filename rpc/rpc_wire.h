@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The RPC header (24 bytes) and the classic transaction header (32 bytes): facts 3.1, 3.2. */
+#ifndef _AMRPC_WIRE_H
+#define _AMRPC_WIRE_H
+
+#include <linux/types.h>
+#include <linux/amoeba.h>
+
+#define AMRPC_HDR		24	/* bytes of the RPC header */
+#define AMRPC_CLASSIC_HDR	32	/* bytes of the classic transaction header */
+#define AMRPC_MSG_HDR		(AMRPC_HDR + AMRPC_CLASSIC_HDR)	/* before the data */
+#define AMRPC_ONE_PACKET	(1458 - AMRPC_MSG_HDR)	/* data of a one-packet message */
+
+enum amrpc_type {
+	AMRPC_LOCATE	= 1,
+	AMRPC_HEREIS	= 2,
+	AMRPC_REQUEST	= 3,
+	AMRPC_REPLY	= 4,
+	AMRPC_ACK	= 5,
+	AMRPC_NAK	= 6,
+	AMRPC_ENQUIRE	= 7,
+	AMRPC_ALIVE	= 8,
+	AMRPC_RECEIVED	= 9,
+	AMRPC_FORWARD	= 10,
+	AMRPC_FAIL	= 11,
+};
+
+#define AMRPC_F_BIGENDIAN	0x01
+#define AMRPC_F_RETRANS		0x02
+#define AMRPC_F_REQUEST		0x04
+#define AMRPC_F_REPLY		0x08
+#define AMRPC_F_SIGTRANS	0x10
+
+/**
+ * struct amrpc_wire - an RPC header in host byte order
+ * @kid: kernel id, wire bytes loaded as they stand; set in REQUEST and RECEIVED
+ * @port: port in key form (amrpc_port_key()); set in LOCATE, HEREIS, REQUEST
+ * @tid: transaction id; LOCATE, HEREIS: the locating client's clock, ms
+ * @dest: thread index at the receiver; REQUEST: client's round trip, ms
+ * @from: thread index at the sender
+ * @type: enum amrpc_type
+ * @flags: AMRPC_F_*
+ */
+struct amrpc_wire {
+	u64	kid;
+	u64	port;
+	u32	tid;
+	u16	dest;
+	u16	from;
+	u8	type;
+	u8	flags;
+};
+
+/* six port bytes as a number: a hash key, not arithmetic. Bytes 6 and 7 are zero. */
+static inline u64 amrpc_port_key(const u8 *port)
+{
+	u64 v = 0;
+
+	memcpy(&v, port, AMOEBA_PORT_SIZE);
+	return v;
+}
+
+static inline void amrpc_port_bytes(u64 key, u8 *port)
+{
+	memcpy(port, &key, AMOEBA_PORT_SIZE);
+}
+
+void amrpc_wire_put(u8 *p, const struct amrpc_wire *w);
+void amrpc_wire_get(const u8 *p, struct amrpc_wire *w);
+int amrpc_classic_put(u8 *p, const struct amoeba_header *h, bool reply);
+void amrpc_classic_get(const u8 *p, struct amoeba_header *h, bool reply, bool bigendian);
+const char *amrpc_type_name(u8 type);
+
+#endif /* _AMRPC_WIRE_H */
