@@ -54,6 +54,7 @@ am_status am_trans_opt(struct amoeba_header *h, const void *data, size_t len,
 		errno = -r;
 		return am_errno_status(-r);
 	}
+	errno = 0;
 	if (t.verdict)
 		return t.verdict;
 
@@ -96,7 +97,6 @@ am_status am_trans_again(struct amoeba_header *h, const void *data, size_t len,
 		*h = req;
 		if (rlen)
 			*rlen = size;
-		errno = 0;
 		s = am_trans_opt(h, data, len, rbuf, rlen, opt);
 		if (s != AM_RPC_FAILURE && s != AM_RPC_TRYAGAIN)
 			return s;

@@ -112,8 +112,9 @@ void	 am_hdr_get_cap(const struct amoeba_header *h, am_cap *c);
 
 /*
  * One open /dev/amoeba serves the whole process; it is opened at the first call. After fork the
- * child opens its own. A missing device is AM_RPC_FAILURE with errno set; am_errno_why() says it
- * in words.
+ * child opens its own. A call that the kernel refused (no device, no permission, a bad buffer) is
+ * AM_RPC_FAILURE or the like with errno set, and am_errno_why() says it in words; errno is 0 when
+ * the transaction was made and this is its verdict or the status of its reply.
  */
 int	 am_open(void);			/* 0, or -errno; calls below do it themselves */
 int	 am_info(struct amoeba_info *info);	/* 0 or -errno */

@@ -89,6 +89,7 @@ static int dial(void)
 static int link_get(struct link **lp)
 {
 	struct link *l;
+	char c;
 
 	pthread_once(&once, init);
 	l = pthread_getspecific(key);
@@ -102,6 +103,10 @@ static int link_get(struct link **lp)
 		links = l;
 		pthread_mutex_unlock(&links_lock);
 		pthread_setspecific(key, l);
+	}
+	if (l->fd >= 0 && !recv(l->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT)) {
+		close(l->fd);	/* to a broker that has ended; there may be another */
+		l->fd = -1;
 	}
 	if (l->fd < 0)
 		l->fd = dial();
