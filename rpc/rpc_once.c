@@ -31,6 +31,7 @@
  * mark one step. Look-up is RCU. A kid is never freed within AMRPC_ONCE_HOLD of its last use, so
  * whoever found one under RCU and takes k->lock refreshes it before the lock is dropped.
  */
+#include <kunit/visibility.h>
 #include <linux/jiffies.h>
 #include <linux/slab.h>
 
@@ -140,6 +141,7 @@ bool amrpc_once_executed(struct amrpc_kid *k, u32 tid)
 		return true;
 	return test_bit(tid % AMRPC_ONCE_WINDOW, k->done);
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_once_executed);
 
 static struct amrpc_nak *find_nak(struct amrpc_kid *k, u32 tid)
 {
@@ -167,6 +169,7 @@ enum amrpc_once amrpc_once_check(struct amrpc_kid *k, u32 tid, u32 messid)
 		return AMRPC_ONCE_REFUSED;
 	return AMRPC_ONCE_NEW;
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_once_check);
 
 /* the request is accepted: from now on it counts as executed; locked */
 void amrpc_once_mark(struct amrpc_kid *k, u32 tid)
@@ -189,6 +192,7 @@ void amrpc_once_mark(struct amrpc_kid *k, u32 tid)
 	}
 	__set_bit(tid % AMRPC_ONCE_WINDOW, k->done);
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_once_mark);
 
 /* given back unexecuted; the caller refuses it in the same breath; locked */
 void amrpc_once_unmark(struct amrpc_kid *k, u32 tid)
@@ -197,6 +201,7 @@ void amrpc_once_unmark(struct amrpc_kid *k, u32 tid)
 	if (k->any && (s32)(tid - k->top) > -AMRPC_ONCE_WINDOW && (s32)(tid - k->top) <= 0)
 		__clear_bit(tid % AMRPC_ONCE_WINDOW, k->done);
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_once_unmark);
 
 /**
  * amrpc_once_refuse() - remember that all copies up to @messid are refused for good
@@ -230,6 +235,7 @@ bool amrpc_once_refuse(struct amrpc_kid *k, u32 tid, u32 messid)
 	n->when = jiffies;
 	return true;
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_once_refuse);
 
 int amrpc_once_init(struct amrpc_net *an)
 {

@@ -3,7 +3,7 @@
  * Headers of transactions on the wire. Integers go out in this machine's order, declared by
  * AMRPC_F_BIGENDIAN, and are taken in either (facts 3.2). Pure functions: any context.
  */
-#include <linux/export.h>
+#include <kunit/visibility.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/unaligned.h>
@@ -57,6 +57,7 @@ void amrpc_wire_put(u8 *p, const struct amrpc_wire *w)
 	put16(p + 20, w->dest);
 	put16(p + 22, w->from);
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_wire_put);
 
 /**
  * amrpc_wire_get() - read an RPC header
@@ -75,6 +76,7 @@ void amrpc_wire_get(const u8 *p, struct amrpc_wire *w)
 	w->dest = get16(p + 20, be);
 	w->from = get16(p + 22, be);
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_wire_get);
 
 static bool all_zero(const u8 *p, size_t n)
 {
@@ -115,6 +117,7 @@ int amrpc_classic_put(u8 *p, const struct amoeba_header *h, bool reply)
 	put16(p + 30, h->extra);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_classic_put);
 
 /**
  * amrpc_classic_get() - read a classic transaction header
@@ -139,6 +142,7 @@ void amrpc_classic_get(const u8 *p, struct amoeba_header *h, bool reply, bool bi
 	h->size = get16(p + 28, bigendian);
 	h->extra = get16(p + 30, bigendian);
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_classic_get);
 
 static const char *const type_names[] = {
 	[AMRPC_LOCATE] = "LOCATE", [AMRPC_HEREIS] = "HEREIS", [AMRPC_REQUEST] = "REQUEST",
