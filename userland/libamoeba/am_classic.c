@@ -45,10 +45,13 @@ am_status am_putrep(const struct amoeba_header *h, const void *buf, size_t len)
 		return AM_RPC_FAILURE;
 	}
 	r = am_dev_ioctl(AMOEBA_PUTREP, &p);
-	if (r) {	/* refused: still owed, a better reply may follow */
-		errno = -r;
-		return am_errno_status(-r);
+	if (!r) {
+		owed = 0;
+		return p.verdict;
 	}
-	owed = 0;
-	return p.verdict;
+	/* refused as it is: still owed, a better reply may follow. Otherwise it is lost */
+	if (r == -ENOENT || r == -EINTR)
+		owed = 0;
+	errno = -r;
+	return am_errno_status(-r);
 }

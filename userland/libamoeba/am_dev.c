@@ -132,6 +132,7 @@ const char *am_errno_why(int err)
 	case ENOTTY:
 		return "the loaded amoeba.ko speaks another interface version than this library";
 	case EBUSY:
+	case ENOBUFS:
 		return "too many transactions at once through this process's /dev/amoeba";
 	case ENOMEM:
 		return "the kernel has no memory for this transaction";

@@ -22,6 +22,7 @@ am_status am_errno_status(int err)
 		return AM_STD_ARGBAD;
 	case EAGAIN:
 	case EBUSY:
+	case ENOBUFS:
 	case ENOMEM:
 		return AM_RPC_TRYAGAIN;
 	default:

@@ -189,7 +189,7 @@ static void do_putrep(struct conn *c)
 	int i;
 
 	if (!c->m.handle || c->m.handle >= next_handle) {
-		answer_err(c, EINVAL);
+		answer_err(c, ENOENT);
 		return;
 	}
 	if (!fits_classic(&c->m.hdr, true)) {
@@ -202,7 +202,7 @@ static void do_putrep(struct conn *c)
 		if (p->fd < 0 || p->state != WAITS_REPLY || p->m.handle != c->m.handle)
 			continue;
 		if (p->server && p->server->pid != c->pid) {
-			answer_err(c, EINVAL);
+			answer_err(c, ENOENT);
 			return;
 		}
 		if (lose_reply && ++replies % lose_reply == 0) {
