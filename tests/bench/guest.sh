@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# guest.sh - what tests/bench/run runs inside the test machines.
+#
+# usage: guest.sh one CHUNKS TRIPS MIB_TRIPS NAME...     namespaces bench-a, bench-b in one machine
+#        guest.sh two CHUNKS TRIPS MIB_TRIPS NAME...     node 1 calls, node 2 serves
+#
+# Lines `RESULT name best mean unit` and `FAILED name` are for tests/bench/run.
+
+set -u
+mode=$1 chunks=$2 trips=$3 mib_trips=$4
+shift 4
+ambench=$AMOEBA_TREE/build/bench/ambench
+counts="-c $chunks -t $trips -T $mib_trips"
+
+load()
+{
+	local m
+
+	for m in amoeba_cap flip amoeba; do
+		insmod "$AMOEBA_MODULES/$m.ko" || return 1
+	done
+}
+
+one()
+{
+	local n
+
+	for n in a b; do
+		ip netns add bench-$n
+		ip -n bench-$n link set lo up
+	done
+	ip link add veth0 netns bench-a type veth peer name veth0 netns bench-b
+	ip -n bench-a addr add 10.46.0.1/24 dev veth0
+	ip -n bench-b addr add 10.46.0.2/24 dev veth0
+	for n in a b; do
+		ip -n bench-$n link set veth0 up
+		ip netns exec bench-$n amctl net add veth0 || return 1
+	done
+	sleep 1			# duplicate address detection and the like are over
+	for n; do
+		timeout 300 "$ambench" $counts "$n" || echo "FAILED $n"
+	done
+}
+
+two()
+{
+	local n server
+
+	ip addr add 10.46.1.$NODE/24 dev eth0
+	amctl net add eth0 || return 1
+	if modprobe tipc 2>/dev/null || [ -d /proc/sys/net/tipc ]; then
+		tipc node set identity node$NODE
+		tipc bearer enable media eth device eth0
+	fi
+	barrier ready
+	for n; do
+		if [ "$NODE" = 2 ]; then
+			"$ambench" -s "$n" &
+			server=$!
+			barrier "start-$n"
+			barrier "end-$n"
+			kill -9 $server 2>/dev/null
+			wait $server 2>/dev/null
+		else
+			barrier "start-$n"
+			timeout 120 "$ambench" -k -a 10.46.1.2 $counts "$n" || echo "FAILED $n"
+			barrier "end-$n"
+		fi
+	done
+}
+
+load || exit 1
+$mode "$@"
