@@ -160,8 +160,7 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 	call->older |= was_live;
 	w.dest = min_t(u32, call->rtt + call->copies, U16_MAX);
 	call->copies++;
-	if (call->state == AMRPC_CALL_LOCATE)
-		call->state = AMRPC_CALL_PUTREQ;	/* the reply may overtake our return */
+	call->state = AMRPC_CALL_PUTREQ;	/* before it leaves: the reply may be faster */
 	call->req_dest = w.dest;
 	call->messid = how.messid;
 	call->req_total = AMRPC_MSG_HDR + len;
@@ -663,15 +662,17 @@ static void receive_nak(struct amrpc_file *f, const struct amrpc_wire *w,
 
 	amrpc_count(f->an, NAK_RX);
 	spin_lock_bh(&call->lock);
-	if (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_LOCATE) {
-		if (w->from == call->req_dest && call->live) {
-			call->live = false;
-			call->older = false;
-			ev = AMRPC_EV_NAK;
-		} else if (w->from == call->server_idx && call->probe_messid) {
-			call->probe_messid = 0;
-			ev = AMRPC_EV_NAKRCV;
-		}
+	if (call->state == AMRPC_CALL_DONE || call->events & AMRPC_EV_REPLY) {
+		/* too late to matter */
+	} else if (w->from == call->req_dest && call->live) {
+		/* also in GetRep: a queued request that no thread took in time */
+		call->live = false;
+		call->older = false;
+		ev = AMRPC_EV_NAK;
+	} else if (call->state == AMRPC_CALL_PUTREQ && w->from == call->server_idx &&
+		   call->probe_messid) {
+		call->probe_messid = 0;
+		ev = AMRPC_EV_NAKRCV;
 	}
 	spin_unlock_bh(&call->lock);
 	if (ev)
