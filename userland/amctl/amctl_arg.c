@@ -94,6 +94,9 @@ int amctl_root(am_cap *root)
 		return amctl_err("amctl join LINE, with the line of /etc/amoeba/root of a machine "
 				 "that has one; or start a directory server here",
 				 "this machine knows no root of the directory");
+	if (s == AM_STD_DENIED)
+		return amctl_err("join the group amoeba: usermod -aG amoeba USER, log in anew",
+				 "/etc/amoeba/root: not readable by this user");
 	return amctl_err("it holds one line, see amoeba(4); amctl join LINE force writes it anew",
 			 "/etc/amoeba/root: %s", am_why(s));
 }

@@ -242,6 +242,11 @@ static bool look_at_root(struct doctor *d, am_cap *root)
 {
 	am_status s = am_root(root);
 
+	if (s == AM_STD_DENIED) {
+		found(d, BAD, "root", "usermod -aG amoeba USER, then log in anew",
+		      "/etc/amoeba/root is not readable by this user");
+		return false;
+	}
 	if (s) {
 		found(d, BAD, "root", "amctl join LINE, with what `amctl root show` prints on "
 		      "another machine; or start dird here", "%s",

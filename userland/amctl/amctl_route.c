@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* amctl route, neigh, addr, stat, monitor: what the FLIP layer knows and counts. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -229,27 +230,46 @@ const struct amctl_object amctl_obj_addr = {
 
 /* ---- stat ---------------------------------------------------------------------------------- */
 
-static void stat(uint8_t cmd, const struct nlattr **tb, void *arg)
+static void counter(struct listing *l, const char *layer, const char *name, uint64_t v)
 {
-	struct listing *l = arg;
-	uint64_t v = amctl_nl_u64(tb[FLIP_A_STAT_VALUE]);
-	const char *name = amctl_nl_str(tb[FLIP_A_STAT_NAME]);
-
-	(void)cmd;
 	if (!l->all && !v)
 		return;
-	if (l->only && !strstr(name, l->only))
+	if (l->only && !strstr(name, l->only) && strcmp(layer, l->only))
 		return;
 	amctl_row(l->t);
+	amctl_cell(l->t, "layer", "%s", layer);
 	amctl_cell(l->t, "counter", "%s", name);
 	amctl_cell_u64(l->t, "value", v);
 	if (v && strstr(name, "drop"))
 		amctl_cell_colour(l->t, "value", AMC_WARN);
 }
 
+static void stat(uint8_t cmd, const struct nlattr **tb, void *arg)
+{
+	(void)cmd;
+	counter(arg, "flip", amctl_nl_str(tb[FLIP_A_STAT_NAME]),
+		amctl_nl_u64(tb[FLIP_A_STAT_VALUE]));
+}
+
+/* those of transactions; a kernel with FLIP alone has none */
+static void rpc_counters(struct listing *l)
+{
+	FILE *f = fopen("/proc/net/amoeba/stat", "re");
+	char name[64];
+	uint64_t v;
+
+	if (!f)
+		return;
+	while (fscanf(f, "%63s %" SCNu64, name, &v) == 2)
+		counter(l, "amoeba", name, v);
+	fclose(f);
+}
+
 static int stat_list(int argc, char **argv)
 {
-	struct listing l = { .columns = "counter +value", .all = amctl_json };
+	struct listing l = { .columns = "layer counter +value", .all = amctl_json };
+	struct amctl_nl nl;
+	int rc, err;
 
 	for (; argc; argc--, argv++) {
 		if (!strcmp(argv[0], "all"))
@@ -259,20 +279,32 @@ static int stat_list(int argc, char **argv)
 		else
 			return amctl_bad("unexpected '%s'", argv[0]);
 	}
-	return dump(&l, FLIP_CMD_STAT_GET, FLIP_A_STAT_MAX, stat, "counters",
-		    "every counter is zero");
+	rc = amctl_nl_open(&nl);
+	if (rc)
+		return rc;
+	l.t = amctl_table(l.columns);
+	err = amctl_nl_dump(&nl, FLIP_CMD_STAT_GET, FLIP_A_STAT_MAX, stat, &l, restart);
+	amctl_nl_close(&nl);
+	if (err) {
+		amctl_table_drop(l.t);
+		return amctl_nl_err(&nl, "counters", err);
+	}
+	rpc_counters(&l);
+	return amctl_table_end(l.t, "every counter is zero");
 }
 
 static const struct amctl_verb stat_verbs[] = {
-	{ "list", stat_list, "[all] [WORD]", "counters; all: with those that are zero", "all" },
+	{ "list", stat_list, "[all] [flip|amoeba|WORD]",
+	  "counters; all: with those that are zero", "all flip amoeba" },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
 const struct amctl_object amctl_obj_stat = {
 	.name = "stat",
-	.help = "counters of the network layer, drops by reason",
+	.help = "counters of FLIP and of transactions, drops by reason",
 	.verbs = stat_verbs,
-	.details = "WORD: only counters whose name holds it. With -j all are printed.",
+	.details = "flip, amoeba: one layer. WORD: only counters whose name holds it. With -j also\n"
+		   "those that are zero.",
 };
 
 /* ---- monitor ------------------------------------------------------------------------------- */
