@@ -131,11 +131,10 @@ int amctl_parent(const char *path, am_cap *dir, char name[AM_NAME_MAX + 1])
 	if (rc)
 		return rc;
 	s = am_lookup_parent(&root, path, dir, name);
-	if (s)
-		return amctl_err_status(path, s);
-	if (!*name)
-		return amctl_bad("'%s' names the root itself", path);
-	return AMCTL_OK;
+	if (s == AM_STD_ARGBAD || (!s && !*name))
+		return amctl_err("name something below it: /NAME",
+				 "'%s' is the root, or no name at all", path);
+	return s ? amctl_err_status(path, s) : AMCTL_OK;
 }
 
 static const char *const kinds[] = {

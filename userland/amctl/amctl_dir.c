@@ -55,9 +55,8 @@ static void describe(struct listing *l, const am_cap *c)
 	amctl_cell(l->t, "info", "%s", info);
 }
 
-static int row(const struct am_dirent *e, void *arg)
+static void row(struct listing *l, const struct am_dirent *e)
 {
-	struct listing *l = arg;
 	char rights[40] = "";
 	size_t at = 0;
 	am_status s;
@@ -66,7 +65,7 @@ static int row(const struct am_dirent *e, void *arg)
 	amctl_row(l->t);
 	amctl_cell(l->t, "name", "%s", e->name);
 	if (!l->details)
-		return 0;
+		return;
 	for (unsigned int i = 0; i < e->ncols && at + 12 < sizeof(rights); i++)
 		at += (size_t)snprintf(rights + at, sizeof(rights) - at, "%s%02x", i ? ":" : "",
 				       e->masks[i]);
@@ -77,7 +76,46 @@ static int row(const struct am_dirent *e, void *arg)
 		amctl_cell(l->t, "info", "%s", am_why(s));
 	else
 		describe(l, &c);
+}
+
+struct entries {
+	struct am_dirent *v;
+	size_t n, room;
+};
+
+static int keep(const struct am_dirent *e, void *arg)
+{
+	struct entries *all = arg;
+
+	if (all->n == all->room) {
+		size_t room = all->room ? all->room * 2 : 32;
+		struct am_dirent *v = realloc(all->v, room * sizeof(*v));
+
+		if (!v)
+			return 1;
+		all->v = v;
+		all->room = room;
+	}
+	all->v[all->n++] = *e;
 	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct am_dirent *)a)->name, ((const struct am_dirent *)b)->name);
+}
+
+static am_status rows(struct listing *l)
+{
+	struct entries all = { NULL, 0, 0 };
+	am_status s = am_dir_list(l->dir, keep, &all);
+
+	if (all.n)
+		qsort(all.v, all.n, sizeof(*all.v), by_name);
+	for (size_t i = 0; i < all.n; i++)
+		row(l, &all.v[i]);
+	free(all.v);
+	return s > 0 ? AM_STD_NOMEM : s;
 }
 
 /* names alone, one a line: for people and for pipes */
@@ -114,7 +152,7 @@ static int list_one(const char *path, bool details)
 	l.t = amctl_table(details ? "kind rights +size name info" : "name");
 	l.dir = &c;
 	if (kind == AMK_DIR) {
-		s = am_dir_list(&c, row, &l);
+		s = rows(&l);
 	} else {
 		amctl_row(l.t);
 		amctl_cell(l.t, "name", "%s", path);

@@ -41,7 +41,7 @@ static int store(const am_cap *server, int fd, const am_cap *dir, const char *na
 	s = am_b_create_fd(server, fd, &file, size);
 	if (s)
 		return amctl_err_status(path, s);
-	s = am_dir_append(dir, name, &file, NULL);
+	s = am_dir_append(dir, name, &file, amctl_file_masks);
 	if (s == AM_STD_EXISTS) {
 		bool had = am_lookup(dir, name, &old) == AM_OK;
 

@@ -5,6 +5,9 @@
 
 #include "amctl_tree.h"
 
+const uint32_t amctl_dir_masks[AM_DIR_COLUMNS] = { 0xff, 0x06, 0x04, 0 };
+const uint32_t amctl_file_masks[AM_DIR_COLUMNS] = { 0xff, AM_B_RGT_READ, AM_B_RGT_READ, 0 };
+
 /* ---- making -------------------------------------------------------------------------------- */
 
 static int make_one(const am_cap *dir, const char *name, const char *path, bool may_exist,
@@ -34,7 +37,7 @@ static int make_one(const am_cap *dir, const char *name, const char *path, bool 
 	s = am_dir_create(dir, &made);
 	if (s)
 		return amctl_err_status(path, s);
-	s = am_dir_append(dir, name, &made, NULL);
+	s = am_dir_append(dir, name, &made, amctl_dir_masks);
 	if (s) {
 		am_status ignored = am_dir_discard(&made);
 

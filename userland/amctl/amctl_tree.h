@@ -6,6 +6,12 @@
 #include "amctl.h"
 
 /*
+ * What the columns owner, group, other of a row let through: of a directory the columns below
+ * the own one, of a file reading.
+ */
+extern const uint32_t amctl_dir_masks[AM_DIR_COLUMNS], amctl_file_masks[AM_DIR_COLUMNS];
+
+/*
  * Makes the directory @path below @start. With @parents also what lacks above it, and one that
  * is there already will do. @out may be NULL. An exit status.
  */
