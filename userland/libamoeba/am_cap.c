@@ -96,8 +96,16 @@ void am_hdr_set_cap(struct amoeba_header *h, const am_cap *c)
 	h->site = 0;
 }
 
+/* a wider capability, which only a client of this machine can send, is none of 16 bytes */
 void am_hdr_get_cap(const struct amoeba_header *h, am_cap *c)
 {
+	static const uint8_t zero[6];
+
+	if (h->object > 0xffffff || h->rights > 0xff || h->site ||
+	    memcmp(h->check + 6, zero, sizeof(zero))) {
+		memset(c, 0, sizeof(*c));
+		return;
+	}
 	memcpy(c->port.b, h->port, sizeof(c->port.b));
 	set_object(c, h->object);
 	c->rights = h->rights;

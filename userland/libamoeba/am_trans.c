@@ -62,8 +62,10 @@ am_status am_trans_opt(struct amoeba_header *h, const void *data, size_t len,
 	*h = t.rep;
 	if (rlen)
 		*rlen = t.rep_len < size ? t.rep_len : size;
-	if (h->status < 0)	/* the server's own transaction failed, not this one */
-		return h->status > AM_STD_CAPBAD ? AM_RPC_REMOTERPC : h->status;
+	if (h->status < 0 && h->status >= AM_RPC_UNSAFE)
+		return AM_RPC_REMOTERPC;	/* a transaction of the server failed, not this one */
+	if (h->status < 0)
+		return h->status;
 	if (rbuf && t.rep_len > size)
 		return AM_STD_OVERFLOW;
 	return AM_OK;

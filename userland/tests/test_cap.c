@@ -163,6 +163,21 @@ static void header(void **state)
 	assert_int_equal(h.check[6] | h.check[11], 0);
 	am_hdr_get_cap(&h, &d);
 	assert_true(am_cap_equal(&c, &d));
+	/* what does not fit is no capability, above all not another one */
+	h.object |= 0x1000000;
+	am_hdr_get_cap(&h, &d);
+	assert_true(am_cap_null(&d));
+	h.object &= 0xffffff;
+	h.rights |= 0x100;
+	am_hdr_get_cap(&h, &d);
+	assert_true(am_cap_null(&d));
+	h.rights &= 0xff;
+	h.check[11] = 1;
+	am_hdr_get_cap(&h, &d);
+	assert_true(am_cap_null(&d));
+	h.check[11] = 0;
+	am_hdr_get_cap(&h, &d);
+	assert_true(am_cap_equal(&c, &d));
 }
 
 static void nulls(void **state)

@@ -106,7 +106,7 @@ char	*am_cap_text(const am_cap *c, char text[AM_CAP_TEXT]);	/* returns @text */
 am_status am_cap_parse(const char *text, am_cap *c);
 /* header <-> capability */
 void	 am_hdr_set_cap(struct amoeba_header *h, const am_cap *c);	/* port + private part */
-void	 am_hdr_get_cap(const struct amoeba_header *h, am_cap *c);
+void	 am_hdr_get_cap(const struct amoeba_header *h, am_cap *c);	/* null: does not fit */
 
 /* ---- transactions ------------------------------------------------------------------------ */
 
