@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * rpc_fuzz: random calls of /dev/amoeba.
+ *
+ *   rpc_fuzz [calls=20000] [seed=N] [verbose=1]
+ *
+ * Half-sensible arguments (ports that are served, live handles, buffers that exist) mixed with
+ * every kind of nonsense: commands, sizes, pointers, lengths, flags, reserved fields. A child
+ * serves a port properly all the while. Fails when a buffer is written outside its bounds, when
+ * an argument the kernel may not write has changed, when a call gives an errno nobody documents,
+ * or when after all of it a sane call does not work. What the kernel says on its console is the
+ * harness's business. The same seed makes the same calls.
+ */
+#include "rpc_tool.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#define ROOM	(64 * 1024)
+#define GUARD	4096
+#define CANARY	0xa5
+
+/* a get-port and its one-way: wire-observed 5 */
+static const uint8_t getport[6] = { 't', 'e', 's', 't', 0, 0 };
+static const uint8_t putport[6] = { 0x58, 0x84, 0x07, 0x5c, 0xe6, 0x86 };
+static uint64_t state;
+static uint8_t *arena;		/* guard, ROOM bytes, guard */
+static uint8_t *readonly;	/* a page that cannot be written */
+static uint8_t *edge;		/* the last byte before an unmapped page is edge[-1] */
+static uint64_t handles[16];
+static unsigned int nr_handles;
+
+static uint64_t rnd(void)
+{
+	state += 0x9e3779b97f4a7c15ULL;
+	uint64_t z = state;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+static unsigned int below(unsigned int n)
+{
+	return rnd() % n;
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* ---- the child that serves -------------------------------------------------------------------- */
+
+static void serve_forever(int ready)
+{
+	uint8_t *buf = malloc(1 << 20);
+	struct amoeba_putrep_getreq pg;
+	int fd = rpc_open();
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	memset(&pg, 0, sizeof(pg));
+	memcpy(pg.get.hdr.port, getport, 6);
+	pg.get.recv.addr = (uintptr_t)buf;
+	pg.get.recv.len = 1 << 20;
+	pg.get.flags = AMOEBA_GETREQ_NONBLOCK;
+	ioctl(fd, AMOEBA_PUTREP_GETREQ, &pg);	/* the port is known from here on */
+	if (write(ready, "", 1) != 1)
+		_exit(2);
+	for (;;) {
+		memset(&pg.get, 0, sizeof(pg.get));
+		memcpy(pg.get.hdr.port, getport, 6);
+		pg.get.recv.addr = (uintptr_t)buf;
+		pg.get.recv.len = 1 << 20;
+		if (ioctl(fd, AMOEBA_PUTREP_GETREQ, &pg) < 0) {
+			if (errno == EINTR)
+				continue;
+			fprintf(stderr, "rpc_fuzz: server: %s\n", strerror(errno));
+			_exit(3);
+		}
+		memset(&pg.put, 0, sizeof(pg.put));
+		pg.put.handle = pg.get.handle;
+		pg.put.hdr = pg.get.hdr;
+		pg.put.hdr.status = 0;
+		pg.put.send.addr = (uintptr_t)buf;
+		pg.put.send.len = pg.get.len < 1 << 20 ? pg.get.len : 1 << 20;
+	}
+}
+
+/* ---- arguments ----------------------------------------------------------------------------------- */
+
+static uint64_t a_pointer(__u64 *len)
+{
+	*len = below(4) ? below(ROOM) : below(64);
+	switch (below(16)) {
+	case 0:
+		return 0;
+	case 1:
+		return 0xffff888000000000ULL + rnd() % (1ULL << 40);
+	case 2:
+		return rnd();
+	case 3:
+		*len = 1 + below(8192);
+		return (uintptr_t)edge - below(*len + 1);
+	case 4:
+		*len = below(4096);
+		return (uintptr_t)readonly;
+	case 5:
+		*len = rnd() >> below(64);
+		return (uintptr_t)arena + GUARD;
+	case 6:
+		return 0x7ffffffff000ULL - below(8192);
+	default:
+		*len = below(ROOM + 1);
+		return (uintptr_t)arena + GUARD + below(ROOM - *len + 1);
+	}
+}
+
+static struct amoeba_iovec iovs[1100];
+
+static void a_buf(struct amoeba_buf *b)
+{
+	memset(b, 0, sizeof(*b));
+	if (below(3)) {
+		b->addr = a_pointer(&b->len);
+	} else {
+		b->iovcnt = below(8) ? below(12) : below(1100);
+		for (unsigned int i = 0; i < b->iovcnt; i++) {
+			iovs[i].base = a_pointer(&iovs[i].len);
+			if (b->iovcnt > 20)
+				iovs[i].len &= 63;
+		}
+		b->addr = below(12) ? (uintptr_t)iovs : a_pointer(&b->len);
+		if (below(16))
+			b->len = 0;
+	}
+	if (!below(24))
+		b->reserved = rnd();
+	if (!below(48))
+		b->iovcnt = rnd();
+}
+
+static void a_header(struct amoeba_header *h, const uint8_t *port)
+{
+	memset(h, 0, sizeof(*h));
+	if (below(4))
+		memcpy(h->port, port, 6);
+	else if (below(2))
+		for (int i = 0; i < 6; i++)
+			h->port[i] = rnd();
+	if (!below(24))
+		h->port[6 + below(2)] = rnd();
+	if (!below(24))
+		h->signature[below(8)] = rnd();
+	if (!below(4)) {
+		h->object = rnd();
+		h->rights = rnd();
+		h->site = below(2) ? rnd() : 0;
+		h->check[below(12)] = rnd();
+	}
+	h->command = below(2) ? below(65536) : rnd();
+	h->extra = rnd() >> below(64);
+	h->offset = rnd() >> below(64);
+	h->size = rnd() >> below(64);
+}
+
+static uint64_t a_handle(void)
+{
+	if (nr_handles && below(4))
+		return handles[below(nr_handles)];
+	return below(2) ? rnd() >> below(64) : below(8);
+}
+
+static void an_argument(unsigned int nr, void *arg)
+{
+	struct amoeba_trans *t = arg;
+	struct amoeba_getreq *g = arg;
+	struct amoeba_putrep *p = arg;
+	struct amoeba_putrep_getreq *pg = arg;
+
+	memset(arg, 0, 1024);
+	switch (nr) {
+	case 1:
+		a_header(&t->req, putport);
+		a_buf(&t->send);
+		a_buf(&t->recv);
+		t->flags = below(8) ? below(4) : rnd();
+		t->locate_ms = below(2) ? 1 + below(20) : rnd();
+		t->timeout_ms = below(4) ? 1 + below(50) : rnd();
+		t->reserved = below(24) ? 0 : rnd();
+		break;
+	case 2:
+		g->hdr.port[0] = 1 + below(3);
+		if (!below(8))
+			a_header(&g->hdr, getport);
+		a_buf(&g->recv);
+		g->flags = below(8) ? below(2) : rnd();
+		g->timeout_ms = 1 + below(20);
+		g->reserved = below(24) ? 0 : rnd();
+		break;
+	case 3:
+		a_header(&p->hdr, getport);
+		a_buf(&p->send);
+		p->handle = a_handle();
+		p->flags = below(24) ? 0 : rnd();
+		break;
+	case 4:
+		an_argument(3, &pg->put);
+		memset(&pg->get, 0, sizeof(pg->get));
+		pg->get.hdr.port[0] = 1 + below(3);
+		a_buf(&pg->get.recv);
+		pg->get.flags = below(2);
+		pg->get.timeout_ms = 1 + below(20);
+		break;
+	default:
+		for (unsigned int i = 0; i < 1024 / 8; i++)
+			((uint64_t *)arg)[i] = below(2) ? 0 : rnd();
+	}
+}
+
+static unsigned int size_of(unsigned int nr)
+{
+	static const unsigned int size[] = {
+		sizeof(struct amoeba_info), sizeof(struct amoeba_trans),
+		sizeof(struct amoeba_getreq), sizeof(struct amoeba_putrep),
+		sizeof(struct amoeba_putrep_getreq),
+	};
+
+	return nr < 5 ? size[nr] : 8;
+}
+
+/* ---- what may come of it ---------------------------------------------------------------------------- */
+
+static bool documented(int err)
+{
+	switch (err) {
+	case EFAULT: case EINVAL: case E2BIG: case ENOTTY: case EMSGSIZE: case EINTR:
+	case EAGAIN: case ETIMEDOUT: case ENOMEM: case ENOBUFS: case ENOENT: case EBADF:
+	case ERANGE: case EBUSY: case EPERM:
+		return true;
+	}
+	return false;
+}
+
+static void check_guards(unsigned long n)
+{
+	for (unsigned int i = 0; i < GUARD; i++) {
+		if (arena[i] != CANARY || arena[GUARD + ROOM + i] != CANARY)
+			DIE("call %lu: memory outside the buffers was written", n);
+		if (readonly[i])
+			DIE("call %lu: a page that cannot be written was written", n);
+	}
+}
+
+static void *page_area(size_t pages)
+{
+	uint8_t *p = mmap(NULL, (pages + 1) * 4096, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		DIE("mmap: %s", strerror(errno));
+	return p;
+}
+
+static void prepare(void)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct itimerval it = { .it_interval = { 0, 20000 }, .it_value = { 0, 20000 } };
+
+	arena = page_area(ROOM / 4096 + 2);
+	memset(arena, CANARY, GUARD);
+	memset(arena + GUARD + ROOM, CANARY, GUARD);
+	readonly = page_area(1);
+	mprotect(readonly, 4096, PROT_READ);
+	edge = (uint8_t *)page_area(2) + 8192;
+	munmap(edge, 4096);
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+static void sane_call(int fd)
+{
+	uint8_t in[100], out[100];
+	struct amoeba_trans t = { 0 };
+
+	memset(out, 0x42, sizeof(out));
+	for (int tries = 0; tries < 50; tries++) {
+		memset(&t, 0, sizeof(t));
+		memcpy(t.req.port, putport, 6);
+		t.req.command = 1;
+		t.send.addr = (uintptr_t)out;
+		t.send.len = sizeof(out);
+		t.recv.addr = (uintptr_t)in;
+		t.recv.len = sizeof(in);
+		if (ioctl(fd, AMOEBA_TRANS, &t) < 0)
+			DIE("a sane call at the end: %s", strerror(errno));
+		if (!t.verdict)
+			break;
+		if (t.verdict != AMOEBA_RPC_ABORTED)
+			DIE("a sane call at the end: verdict %d", t.verdict);
+	}
+	if (t.verdict || t.rep_len != sizeof(out) || memcmp(in, out, sizeof(out)))
+		DIE("a sane call at the end: wrong reply");
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long calls = 20000, errs = 0, done[6] = { 0 };
+	uint64_t seed = (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
+	bool verbose = false;
+	uint8_t arg[2048] __attribute__((aligned(16)));
+	int fds[3], ready[2];
+	const char *v;
+	pid_t server;
+
+	rpc_name = "rpc_fuzz";
+	for (int i = 1; i < argc; i++) {
+		if ((v = rpc_arg(argv[i], "calls")))
+			calls = strtoul(v, NULL, 0);
+		else if ((v = rpc_arg(argv[i], "seed")))
+			seed = strtoull(v, NULL, 0);
+		else if ((v = rpc_arg(argv[i], "verbose")))
+			verbose = atoi(v);
+		else
+			DIE("%s: no such argument; see the head of rpc_fuzz.c", argv[i]);
+	}
+	printf("seed %llu\n", (unsigned long long)seed);
+	fflush(stdout);
+	state = seed;
+	if (pipe(ready) < 0)
+		DIE("pipe: %s", strerror(errno));
+	server = fork();
+	if (server < 0)
+		DIE("fork: %s", strerror(errno));
+	if (!server)
+		serve_forever(ready[1]);
+	if (read(ready[0], arg, 1) != 1)
+		DIE("the server does not come up");
+	prepare();
+	for (int i = 0; i < 3; i++)
+		fds[i] = rpc_open();
+
+	for (unsigned long n = 0; n < calls; n++) {
+		unsigned int nr = below(16) ? below(5) : below(256);
+		unsigned int type = below(64) ? AMOEBA_IOC_TYPE : below(256);
+		unsigned int size = below(8) ? size_of(nr) : below(1024);
+		unsigned long cmd;
+		void *ptr = arg;
+		int fd = fds[below(3)], rc;
+		__u64 len;
+
+		an_argument(nr, arg);
+		if (!below(8))
+			arg[below(size_of(nr) + 1)] = rnd();
+		if (!below(32))
+			ptr = (void *)(uintptr_t)a_pointer(&len);
+		/* what is longer than the kernel knows must be zero, or E2BIG */
+		cmd = _IOC(below(4), type, nr, size);
+		if (verbose) {
+			printf("%lu: cmd %#lx ptr %p\n", n, cmd, ptr);
+			fflush(stdout);
+		}
+		rc = ioctl(fd, cmd, ptr);
+		if (rc < 0) {
+			errs++;
+			if (type == AMOEBA_IOC_TYPE && !documented(errno))
+				DIE("call %lu (seed %llu): cmd %#lx: errno %d (%s)", n,
+				    (unsigned long long)seed, cmd, errno, strerror(errno));
+		} else if (type == AMOEBA_IOC_TYPE) {
+			done[nr < 5 ? nr : 5]++;
+			if (nr >= 5)
+				DIE("call %lu: command %#x is not known, but works", n, nr);
+			if (nr == 2 && ptr == arg && size == size_of(2))
+				handles[nr_handles < 16 ? nr_handles++ : below(16)] =
+					((struct amoeba_getreq *)arg)->handle;
+		}
+		if (!below(200)) {
+			int k = below(3);
+
+			close(fds[k]);
+			fds[k] = rpc_open();
+		}
+		if (!(n & 63))
+			check_guards(n);
+	}
+	check_guards(calls);
+	sane_call(fds[0]);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	printf("%lu calls: %lu refused; done: info %lu trans %lu getreq %lu putrep %lu "
+	       "putrep_getreq %lu\n", calls, errs, done[0], done[1], done[2], done[3], done[4]);
+	return 0;
+}
