@@ -184,8 +184,7 @@ static int run(struct store *st, const struct options *o, const sigset_t *stop)
 	}
 	server = am_server_start(&d.id.get, dird_serve, &d, &opt);
 	if (!server) {
-		fprintf(stderr, "dird: cannot serve: /dev/amoeba: %s; is the module loaded (modprobe amoeba), and may this user open it?\n",
-			strerror(errno));
+		fprintf(stderr, "dird: cannot serve: %s\n", am_errno_why(errno));
 		return EXIT_FAILURE;
 	}
 	sd_notifyf(0, "READY=1\nSTATUS=serving %s", o->db);
