@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <amoeba_proc.h>
+
 #include "amctl_nl.h"
 
 #define LOCATE_MS  3000	/* a server that is there answers its locate in milliseconds */
@@ -294,50 +296,53 @@ static void look_at_bullet(struct doctor *d)
 
 struct pool {
 	struct doctor *d;
-	const am_cap *dir;
 	unsigned int hosts, alive;
-	char self[AM_NAME_MAX + 1];
+	char self[AM_HOST_NAME];
 	bool listed;
 };
 
-static int host(const struct am_dirent *e, void *arg)
+static int host(const char *name, const am_cap *c, void *arg)
 {
 	struct pool *p = arg;
-	char what[AM_NAME_MAX + 16], info[256];
+	struct am_load l;
 	am_status s;
-	am_cap c;
 
 	p->hosts++;
-	if (!strcmp(e->name, p->self))
+	if (!strcmp(name, p->self))
 		p->listed = true;
-	snprintf(what, sizeof(what), "%s", e->name);
-	s = am_lookup(p->dir, e->name, &c);
-	if (!s)
-		s = ask(&c, info, sizeof(info));
+	s = am_ps_load(c, LOCATE_MS, &l);
 	if (s) {
-		found(p->d, WARN, "host", "start procd there, or amctl rm -k /profile/pool/HOST",
-		      "%s: %s", what, am_why(s));
+		found(p->d, WARN, "host", "start procd there; amctl rm -k /profile/pool/HOST "
+		      "when it will not come back", "%s: %s", name, am_ps_why(s));
 		return 0;
 	}
 	p->alive++;
-	found(p->d, GOOD, "host", NULL, "%s: %s", what, info);
+	if (!(l.flags & AM_HOST_ISOLATED) || !(l.flags & AM_HOST_CGROUP))
+		found(p->d, WARN, "host", "procd wants namespaces and cgroup v2; see its log",
+		      "%s: jobs as %s, but without %s", name, l.user,
+		      l.flags & AM_HOST_ISOLATED ? "control groups" : "namespaces of their own");
+	else
+		found(p->d, GOOD, "host", NULL, "%s: %u processors, load %.2f, jobs as %s", name,
+		      l.ncpu, l.load / 1024.0, l.user);
 	return 0;
 }
 
 static void look_at_pool(struct doctor *d)
 {
 	struct pool p = { .d = d };
-	am_cap pool;
-	am_status s = am_path("/profile/pool", &pool);
+	char info[256];
+	am_cap run;
+	am_status s;
 
-	p.dir = &pool;
 	if (gethostname(p.self, sizeof(p.self) - 1))
 		p.self[0] = '\0';
-	if (!s)
-		s = am_dir_list(&pool, host, &p);
-	if (s && s != AM_STD_NOTFOUND)
-		found(d, BAD, "pool", "amctl ls /profile", "/profile/pool: %s", am_why(s));
-	else if (!p.hosts)
+	p.self[strcspn(p.self, ".")] = '\0';	/* as procd enters itself */
+	s = am_pool_list(host, &p);
+	if (s && s != AM_STD_NOTFOUND) {
+		found(d, BAD, "pool", "amctl ls /profile", AM_POOL_DIR ": %s", am_why(s));
+		return;
+	}
+	if (!p.hosts)
 		found(d, WARN, "pool", "start procd on the machines that shall run programs",
 		      "no host has entered itself");
 	else if (!p.listed)
@@ -347,6 +352,14 @@ static void look_at_pool(struct doctor *d)
 	else
 		found(d, p.alive ? GOOD : BAD, "pool", p.alive ? NULL : "start procd on the hosts",
 		      "%u of %u hosts answer", p.alive, p.hosts);
+	s = am_run_server(&run);
+	if (!s)
+		s = ask(&run, info, sizeof(info));
+	if (s)
+		found(d, WARN, "rund", "start rund on one machine (without it each client asks "
+		      "every host itself)", "no run server: %s", am_why(s));
+	else
+		found(d, GOOD, "rund", NULL, "answers: %s", info);
 }
 
 static int cmd_doctor(int argc, char **argv)
