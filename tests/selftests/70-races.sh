@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Processes that are killed, descriptors closed under their users, networks taken away under load,
+# namespaces that die with traffic in them, modules unloaded while in use and afterwards. Nothing
+# may be left behind, no promise broken; the kernel's complaints are the harness's business.
+#
+# nodes: 1
+# suites: races
+# timeout: 300
+
+. "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
+need_modules
+seconds=${SECONDS_EACH:-8}
+once=$tests/race_once
+
+# while $tmp/go is there: keep NS COMMAND...
+keep() { while [ -e "$tmp/go" ]; do in_ns "$@" 2>>"$tmp/err"; done; }
+
+# traffic in both directions between $1 and $2, locally too; killed at random
+traffic()
+{
+	local ns c
+	"$once" make "$tmp/book" 8 4 20000 || fail "no book"
+	touch "$tmp/go"
+	for ns in "$1" "$2"; do
+		keep "$ns" "$once" server "$tmp/book" $getport 3 die_ms=1500 &
+		keep "$ns" "$once" server "$tmp/book" $getport2 3 die_ms=900 &
+	done
+	for c in 0 1 2 3; do
+		in_ns "$1" "$once" client "$tmp/book" $putport $c seconds=60 gap_us=500 2>>"$tmp/err" &
+	done
+	for c in 4 5 6 7; do
+		in_ns "$2" "$once" client "$tmp/book" $putport2 $c seconds=60 gap_us=500 2>>"$tmp/err" &
+	done
+}
+
+no_traffic()
+{
+	local ns
+	rm -f "$tmp/go"
+	for ns in "$@"; do kill -9 $(ip netns pids "$ns" 2>/dev/null) 2>/dev/null; done
+	sleep 0.2
+	for ns in "$@"; do kill -9 $(ip netns pids "$ns" 2>/dev/null) 2>/dev/null; done
+	wait 2>/dev/null
+}
+
+judge()
+{
+	echo -n "$1: "
+	"$once" check "$tmp/book" min_ok="$2" || fail "$1"
+}
+
+works()
+{
+	local i
+	in_ns "$2" "$tests/rpc_server" getport=$getport echo=1 count=1 >"$tmp/srv" 2>&1 &
+	for ((i = 0; i < 50; i++)); do
+		in_ns "$2" grep -q 'waiting 1' /proc/net/amoeba/ports && break
+		sleep 0.05
+	done
+	in_ns "$1" "$tests/rpc_client" port=$putport locate_ms=5000 >"$tmp/cli" 2>&1
+	grep -q 'verdict 0' "$tmp/cli" || fail "$3: a call does not work: $(cat "$tmp/cli" "$tmp/srv")"
+	kill %% 2>/dev/null
+	wait 2>/dev/null
+}
+
+echo "== processes killed"
+pair r1 r2
+traffic r1 r2
+end=$((SECONDS + seconds))
+while [ $SECONDS -lt $end ]; do
+	sleep 0.3
+	pids=($(ip netns pids r1) $(ip netns pids r2))
+	[ ${#pids[@]} -gt 4 ] && kill -9 "${pids[RANDOM % ${#pids[@]}]}" 2>/dev/null
+done
+no_traffic r1 r2
+judge "killed" 20
+quiet r1; quiet r2
+works r1 r2 "after the killing"
+
+echo "== descriptors closed"
+in_ns r1 "$tests/race_close" seconds=$seconds || fail "race_close"
+quiet r1
+consistent r1 || echo "(a killed caller has no verdict)"
+
+echo "== networks taken away"
+traffic r1 r2
+end=$((SECONDS + seconds))
+while [ $SECONDS -lt $end ]; do
+	case $((RANDOM % 4)) in
+	0) in_ns r1 "$amctl" net del va; sleep 0.2; in_ns r1 "$amctl" net add va ;;
+	1) in_ns r2 "$amctl" net del vb; in_ns r2 "$amctl" net add vb ;;
+	2) ip -n r1 link set va down; sleep 0.1; ip -n r1 link set va up ;;
+	3) ip -n r1 link del va; make_pair r1 r2 ;;
+	esac || fail "the network does not come back"
+	sleep 0.5
+done
+no_traffic r1 r2
+judge "networks" 5
+quiet r1; quiet r2
+works r1 r2 "after the networks"
+
+echo "== namespaces die"
+for ((i = 0; i < 4; i++)); do
+	pair d1.$i d2.$i
+	traffic d1.$i d2.$i
+	sleep 1.$i
+	rm -f "$tmp/go"
+	pids=($(ip netns pids d1.$i) $(ip netns pids d2.$i))
+	ip netns del d1.$i
+	kill -9 "${pids[@]}" 2>/dev/null
+	ip netns del d2.$i
+	wait 2>/dev/null
+	judge "namespaces $i" 0
+done
+
+echo "== modules"
+if [ ! -d /sys/module/amoeba/holders ] || [ ! -e /sys/module/amoeba/refcnt ]; then
+	echo "# unloading: the modules are built in"
+	finish
+fi
+exec 7<>/dev/amoeba || fail "/dev/amoeba does not open"
+rmmod amoeba 2>"$tmp/err" && fail "amoeba unloads with an open descriptor"
+rmmod flip 2>>"$tmp/err" && fail "flip unloads under amoeba"
+traffic r1 r2
+sleep 1
+rmmod amoeba 2>>"$tmp/err" && fail "amoeba unloads under traffic"
+no_traffic r1 r2
+exec 7>&-
+quiet r1; quiet r2
+for ((i = 0; i < 3; i++)); do
+	rmmod amoeba || fail "amoeba does not unload when nobody uses it"
+	rmmod flip || fail "flip does not unload when nobody uses it"
+	modprobe amoeba || fail "modprobe amoeba, again"
+	in_ns r1 "$amctl" net add va && in_ns r2 "$amctl" net add vb || fail "net add, again"
+	works r1 r2 "loaded again"
+	quiet r1; quiet r2
+done
+finish

@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Random calls of /dev/amoeba, half of them sensible.
+#
+# nodes: 1
+# suites: races badinput
+# timeout: 300
+
+. "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
+need_modules
+"$tests/rpc_fuzz" calls="${CALLS:-20000}" ${SEED:+seed=$SEED} || fail "rpc_fuzz"
+finish
