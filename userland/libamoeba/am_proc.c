@@ -7,7 +7,8 @@
  *   EXEC     > job descriptor (am_job.c)                        < header: the job's capability
  *   POLL     > u64 out_pos, u64 err_pos, u32 wait_ms
  *            < u32 flags, u64 out_pos, u64 err_pos, u32 n, n bytes, u32 n, n bytes
- *   WRITE    > offset: position, extra 1: end of file, data     < offset: taken so far
+ *   WRITE    > u64 position, u32 flags (1: end of file), data
+ *            < u64 taken so far, u32 flags (1: the job reads no more)
  *   WAIT     > offset: ms
  *            < u32 state; when done: i32 error, str why, u32 kind (0 none, 1 exit, 2 signal,
  *              3 signal with core), u32 code, u64 wall, user, system (us), u64 maxrss (KiB),
@@ -110,21 +111,35 @@ am_status am_ps_poll(const am_cap *proc, struct am_poll *p)
 	return AM_OK;
 }
 
-am_status am_ps_write(const am_cap *proc, uint64_t *pos, const void *data, size_t len, bool eof)
+am_status am_ps_write(const am_cap *proc, uint64_t *pos, const void *data, size_t len, bool *eof)
 {
 	struct amoeba_header h = { 0 };
+	uint8_t reply[12] = { 0 };
+	size_t rlen = sizeof(reply);
+	struct am_buf b;
+	uint8_t *body;
+	uint64_t got;
 	am_status s;
 
 	if (len > AM_PS_IO_MAX)
 		return AM_STD_ARGBAD;
-	h.offset = (int64_t)*pos;
-	h.extra = eof;
-	s = ask(proc, AM_PS_WRITE, &h, data, len, NULL, NULL, NULL);
+	body = malloc(12 + len);
+	if (!body)
+		return AM_STD_NOMEM;
+	am_buf_init(&b, body, 12 + len);
+	am_put_u64(&b, *pos);
+	am_put_u32(&b, *eof);
+	am_put_bytes(&b, data, len);
+	s = ask(proc, AM_PS_WRITE, &h, body, 12 + len, reply, &rlen, NULL);
+	free(body);
 	if (s)
 		return s;
-	if (h.offset < 0 || (uint64_t)h.offset < *pos || (uint64_t)h.offset > *pos + len)
+	am_buf_init(&b, reply, rlen);
+	got = am_get_u64(&b);
+	*eof = am_get_u32(&b) & 1;
+	if (b.bad || got < *pos || got > *pos + len)
 		return AM_STD_SYSERR;
-	*pos = (uint64_t)h.offset;
+	*pos = got;
 	return AM_OK;
 }
 

@@ -78,6 +78,57 @@ am_status am_pool_host(const char *name, am_cap *c)
 	return s ? s : am_lookup(&dir, name, c);
 }
 
+static const uint32_t dir_masks[AM_DIR_COLUMNS] = { 0xff, 0x06, 0x04, 0 };
+
+/* the directory @name of @parent, made when it is not there */
+static am_status need_dir(const am_cap *parent, const char *name, am_cap *dir)
+{
+	am_status s = am_lookup(parent, name, dir);
+
+	if (s != AM_STD_NOTFOUND)
+		return s;
+	s = am_dir_create(parent, dir);
+	if (s)
+		return s;
+	s = am_dir_append(parent, name, dir, dir_masks);
+	if (s == AM_STD_EXISTS) {	/* somebody else was faster */
+		am_dir_discard(dir);
+		return am_lookup(parent, name, dir);
+	}
+	return s;
+}
+
+am_status am_pool_enter(const char *name, const am_cap *c, const uint32_t masks[AM_DIR_COLUMNS])
+{
+	am_cap root, dir, old;
+	char info[256];
+	am_status s;
+
+	s = am_root(&root);
+	if (s)
+		return s;
+	s = need_dir(&root, "profile", &dir);
+	if (!s)
+		s = need_dir(&dir, "pool", &dir);
+	if (s)
+		return s;
+	s = am_lookup(&dir, name, &old);
+	if (s == AM_STD_NOTFOUND)
+		return am_dir_append(&dir, name, c, masks);
+	if (s)
+		return s;
+	if (am_cap_equal(&old, c))
+		return AM_OK;
+	/* another server under this name: it stays when it lives */
+	if (!am_port_equal(&old.port, &c->port) &&
+	    am_std_info(&old, info, sizeof(info)) == AM_OK)
+		return AM_STD_EXISTS;
+	s = am_dir_replace(&dir, name, c);
+	if (s)
+		return s;
+	return am_dir_chmod(&dir, name, masks);
+}
+
 /* ---- the run server ------------------------------------------------------------------------ */
 
 am_status am_run_server(am_cap *c)

@@ -193,8 +193,11 @@ struct am_jobres {
 
 am_status am_ps_exec(const am_cap *host, const struct am_job *j, am_cap *proc);
 am_status am_ps_poll(const am_cap *proc, struct am_poll *p);
-/* gives @len bytes that begin at *@pos of standard input; *@pos becomes what was taken so far */
-am_status am_ps_write(const am_cap *proc, uint64_t *pos, const void *data, size_t len, bool eof);
+/*
+ * Gives @len bytes that begin at *@pos of standard input; *@pos becomes what was taken so far.
+ * *@eof: in: there is no more after these; out: the job reads no more.
+ */
+am_status am_ps_write(const am_cap *proc, uint64_t *pos, const void *data, size_t len, bool *eof);
 /* waits at most @wait_ms; look at @r->state. am_jobres_free() afterwards */
 am_status am_ps_wait(const am_cap *proc, uint32_t wait_ms, struct am_jobres *r);
 void	 am_jobres_free(struct am_jobres *r);
@@ -242,6 +245,12 @@ am_status am_ps_list(const am_cap *host, int (*fn)(const struct am_proc *p, void
 am_status am_pool_list(int (*fn)(const char *name, const am_cap *c, void *arg), void *arg);
 /* the capability of one */
 am_status am_pool_host(const char *name, am_cap *c);
+
+/*
+ * Makes @c the entry @name of the pool directory, which is made when absent. An entry of a server
+ * that no longer answers is replaced; AM_STD_EXISTS: another one has the name and answers.
+ */
+am_status am_pool_enter(const char *name, const am_cap *c, const uint32_t masks[AM_DIR_COLUMNS]);
 
 /* ---- run server ---------------------------------------------------------------------------------- */
 

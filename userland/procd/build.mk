@@ -1,0 +1,2 @@
+procd_pkgs := libsystemd
+procd_sbin := 1

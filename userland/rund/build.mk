@@ -1,0 +1,3 @@
+rund_pkgs := libsystemd
+rund_libs := -lm
+rund_sbin := 1
