@@ -40,7 +40,8 @@ class Table:
             field, messages, role, rule, _ = col
             if role not in ("*", "endpoint", "router"):
                 raise ValueError(f"no such role: {role}")
-            if rule.split()[0] not in ("equal", "zero", "undefined", "map", "range", "may-set"):
+            if rule.split()[0] not in ("equal", "zero", "undefined", "map", "range", "may-set",
+                                       "echo-dest"):
                 raise ValueError(f"no such rule: {rule}")
             self.fields.append((field, [m.strip() for m in messages.split(",")], role,
                                 rule.split()))
@@ -141,21 +142,24 @@ def show(v):
     return v.hex() if isinstance(v, bytes) else str(v)
 
 
-def space_of(words, frame):
-    """(space name, key, mark) of "map NAME[@src|@dst][+|~]" """
+def space_of(words, frame, clients):
+    """(space name, key, mark) of "map NAME[@src|@dst|@client][+|~]" """
     name = words[1]
     mark = ""
     if name[-1] in "+~":
         name, mark = name[:-1], name[-1]
     if "@" in name:
         base, end = name.split("@")
+        if end == "client":
+            end = "src" if frame["flip.src"] in clients else "dst"
         return base, (base, frame["flip." + end]), mark
     return name, name, mark
 
 
 class Comparer:
-    def __init__(self, table, clock_tolerance=25.0):
-        self.table = table
+    def __init__(self, table, clients, clock_tolerance=25.0):
+        self.table, self.clients = table, clients
+        self.dests = {}		# (captured client, tid): live rpc.dest of the last REQUEST
         self.map = Mapping()
         self.tolerance = clock_tolerance
 
@@ -191,13 +195,17 @@ class Comparer:
             low, high = int(rule[1]), int(rule[2])
             if not low <= v <= high:
                 raise Mismatch(f"is {v}, must lie in {low} to {high}")
+        elif word == "echo-dest":
+            want = self.dest_of(captured)
+            if v != want:
+                raise Mismatch(f"is {v}, the REQUEST had {want}")
         elif word == "may-set":
             mask = int(rule[1], 0)
             if (c ^ v) & ~mask or c & ~v:
                 raise Mismatch(f"is {v:#x}, captured {c:#x}")
         else:
             # a qualified space belongs to the captured address, whose live twin is known
-            base, key, mark = space_of(rule, captured)
+            base, key, mark = space_of(rule, captured, self.clients)
             if mark == "~":
                 self.map.tick(key, c, v, live.t, self.tolerance)
             else:
@@ -210,12 +218,21 @@ class Comparer:
             rule = self.table.rule(name, captured.kind, role)
             if rule[0] == "map" or (rule[0] == "undefined" and name == "rpc.kid"):
                 words = rule if rule[0] == "map" else ["map", "kid"]
-                base, key, _ = space_of(words, captured)
+                base, key, _ = space_of(words, captured, self.clients)
                 c = captured[name]
                 if words is not rule and c not in self.map.to.get(key, {}):
                     continue
                 f[name] = self.map.live(key, c)
+            elif rule[0] == "echo-dest":
+                f[name] = self.dest_of(captured)
         return f
+
+    def request(self, captured, live):
+        """a REQUEST has gone either way"""
+        self.dests[captured["flip.src"], captured["rpc.tid"]] = live["rpc.dest"]
+
+    def dest_of(self, captured):
+        return self.dests.get((captured["flip.dst"], captured["rpc.tid"]), captured["rpc.from"])
 
 
 def describe(c, v):

@@ -35,10 +35,14 @@ class Script:
             for no, (t, raw) in enumerate(fw.read_pcap(path), 1):
                 frames.append((t, seg, no, raw))
         frames.sort(key=lambda x: x[0])
+        # who calls; their addresses qualify transaction ids and clocks
+        self.clients = set()
         self.steps = []
         for t, seg, no, raw in frames:
             f = fw.Frame(raw, t, "RPC")
             own = f["eth.src"] == self.ours[seg]
+            if f.kind in ("RPC LOCATE", "RPC REQUEST"):
+                self.clients.add(f["flip.src"])
             self.steps.append(Step(no, seg if len(captures) > 1 else "", f, own))
             self.steps[-1].segment = seg
 
@@ -65,7 +69,7 @@ class Replay:
         self.script, self.link, self.table = script, link, table
         self.role, self.hooks, self.slack = role, hooks or {}, slack
         self.log = log or (lambda text: None)
-        self.comparer = Comparer(table, max(25.0, slack / 4))
+        self.comparer = Comparer(table, script.clients, max(25.0, slack / 4))
         for seg, mac in macs.items():
             self.comparer.map.seed("mac", script.ours[seg], mac)
         self.macs = macs
@@ -147,6 +151,7 @@ class Replay:
         self._time(i, step, f)
         if f.kind == "RPC REQUEST":
             self.dest = f["rpc.dest"]
+            self.comparer.request(step.frame, f)
         step.done = True
         self.last = (step.frame.t, f.t)
 
@@ -203,6 +208,8 @@ class Replay:
         if f["fc.type"] == 0 and f["flip.type"] == fw.UNIDATA and f["flip.total"] > 1458:
             self.sent.setdefault(step.segment, []).append(f.t)
         self.log(f"sent {step.no:3d}{step.seg} {f.summary()}")
+        if f.kind == "RPC REQUEST":
+            self.comparer.request(step.frame, f)
         step.live = f
         step.done = True
         self.last = (step.frame.t, f.t)

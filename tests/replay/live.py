@@ -199,16 +199,17 @@ def header_text(f, reply):
             f"extra={a['extra']} offset={a['offset']} size={a['size']}")
 
 
-def transactions(script):
-    """[(first REQUEST step, REPLY step or None)] in order, one for each tid"""
+def transactions(script, ours):
+    """[(first REQUEST step, REPLY step or None)] in order, one for each tid of our client
+    (@ours) or of the others"""
     out = {}
     for s in script.steps:
         f = s.frame
         if f.kind == "RPC REQUEST":
-            out.setdefault(f["rpc.tid"], [s, None])
+            out.setdefault((f["flip.src"], f["rpc.tid"]), [s, None])
         elif f.kind == "RPC REPLY":
-            out[f["rpc.tid"]][1] = s
-    return list(out.values())
+            out[f["flip.dst"], f["rpc.tid"]][1] = s
+    return [v for v in out.values() if v[0].ours == ours]
 
 
 def words(line):
@@ -221,7 +222,7 @@ class Client:
 
     def __init__(self, scenario, script, machine):
         self.script, self.machine = script, machine
-        self.calls = transactions(script)
+        self.calls = transactions(script, True)
         steps = script.steps
         args, room = [], 0
         if self.calls:
@@ -234,7 +235,7 @@ class Client:
                     f.write(data)
                 args.append(f"data={path}")
             room = max((len(message(script, r.frame)) for _, r in self.calls if r), default=0)
-        locate = next(s for s in steps if s.frame.kind == "RPC LOCATE")
+        locate = next(s for s in steps if s.ours and s.frame.kind == "RPC LOCATE")
         args += [f"port={locate.frame['rpc.port'].hex()}", f"room={room}",
                  f"count={max(1, len(self.calls))}"]
         if len(self.calls) > 1:
@@ -301,7 +302,7 @@ class Server:
 
     def __init__(self, scenario, script, machine):
         self.script, self.machine = script, machine
-        self.calls = transactions(script)
+        self.calls = transactions(script, False)
         self.hooks = {script.steps[0]: lambda replay: self.start()}
         self.runs = []
         args = [f"getport={SERVER_GETPORT}"]
@@ -374,9 +375,12 @@ class Router:
 
     def __init__(self, scenario, script, machine):
         self.machine = machine
-        bounce = next(s for s in script.steps if s.ours and s.frame.kind.startswith("NOTHERE"))
-        before = script.steps[script.steps.index(bounce) - 1]
-        self.hooks = {before: lambda replay: self.restart()}
+        self.hooks = {}
+        bounce = next((s for s in script.steps if s.ours and
+                       s.frame.kind.startswith("NOTHERE")), None)
+        if bounce:
+            before = script.steps[script.steps.index(bounce) - 1]
+            self.hooks[before] = lambda replay: self.restart()
 
     def restart(self):
         self.machine.networks("del")

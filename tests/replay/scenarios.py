@@ -46,4 +46,16 @@ def load():
     out += [Scenario("06b client", {"A": a}, {"A": "0a"}, "client"),
             Scenario("06b server", {"B": b}, {"B": "0b"}, "server"),
             Scenario("06b router", {"A": a, "B": b}, {"A": "e0", "B": "e1"}, "router")]
+    # a peer of the other byte order; ours is the little-endian side
+    for stem, part in (("08a_BEclient_LEserver_0", "server"), ("08b_LEclient_BEserver_0", "client"),
+                       ("08c_BEclient_LEserver_4096", "server"),
+                       ("08d_LEclient_BEserver_4096", "client")):
+        out.append(Scenario(f"{stem[:3]} {part}", {"A": capture(stem)},
+                            {"A": "0a" if part == "client" else "0b"}, part))
+    stem = "08e_BEclient_LErouter_seg"
+    out.append(Scenario("08e router", {"A": capture(stem + "A"), "B": capture(stem + "B")},
+                        {"A": "e0", "B": "e1"}, "router"))
+    # our server would queue the request its one thread cannot take: no server's part here
+    out.append(Scenario("09a client", {"A": capture("09a_busy_server_nak")}, {"A": "02"},
+                        "client"))
     return out

@@ -59,9 +59,9 @@ class Twin:
             if not client:
                 continue
             if f["rpc.type"] == fw.RPC_LOCATE:
-                names["clock", f["rpc.tid"]] = (base["clock"] + f["rpc.tid"]) & 0xffffffff
+                names[("clock", a), f["rpc.tid"]] = (base["clock"] + f["rpc.tid"]) & 0xffffffff
             else:
-                names["tid", f["rpc.tid"]] = (base["tid"] + 2 * f["rpc.tid"]) & 0xffffffff
+                names[("tid", a), f["rpc.tid"]] = (base["tid"] + 2 * f["rpc.tid"]) & 0xffffffff
             if f["rpc.type"] in (fw.RPC_REQUEST, fw.RPC_RECEIVED):
                 names.setdefault(("kid", f["rpc.kid"]),
                                  bytes(rnd.randrange(256) for _ in range(7)) + b"\0")
@@ -74,7 +74,7 @@ class Twin:
             rule = table.rule(name, captured.kind, role)
             if rule[0] != "map":
                 continue
-            base, key, _ = space_of(rule, captured)
+            base, key, _ = space_of(rule, captured, self.script.clients)
             if base == "mac":
                 continue
             f[name] = self.names.get((key, captured[name]), captured[name])
@@ -112,13 +112,15 @@ class Twin:
     def _verify(self, step, f):
         """the replay must call our things by our names"""
         c = step.frame
-        want = {"eth.dst": self.macs[step.segment] if not c["eth.dst"][0] & 1 else c["eth.dst"]}
+        want = {"eth.dst": self.macs[step.segment] if c["eth.dst"] == self.script.ours[step.segment]
+                else c["eth.dst"]}
         if not c["fc.type"]:
             for name in ("flip.dst", "flip.src"):
                 want[name] = self.names.get(("address", c[name]), c[name])
         if "rpc.type" in c:
             space = "clock" if c["rpc.type"] in (fw.RPC_LOCATE, fw.RPC_HEREIS) else "tid"
-            want["rpc.tid"] = self.names.get((space, c["rpc.tid"]), c["rpc.tid"])
+            client = c["flip.src"] if c["flip.src"] in self.script.clients else c["flip.dst"]
+            want["rpc.tid"] = self.names.get(((space, client), c["rpc.tid"]), c["rpc.tid"])
             if c["rpc.type"] not in (fw.RPC_REQUEST, fw.RPC_LOCATE):
                 want["rpc.dest"] = self.names.get((("thread", c["flip.dst"]), c["rpc.dest"]),
                                                   c["rpc.dest"])
@@ -199,7 +201,7 @@ def uses(script, role):
             rule = TABLE.rule(name, s.frame.kind, role)
             if rule[0] != "map":
                 continue
-            base, key, _ = space_of(rule, s.frame)
+            base, key, _ = space_of(rule, s.frame, script.clients)
             if not Mapping.fixed(base, s.frame[name]):
                 out.setdefault(key, {}).setdefault(s.frame[name], []).append(i)
     return out
@@ -227,6 +229,8 @@ def field_wrongs(scenario, script, twin, i, used):
         elif rule[0] == "range":
             for bad in (int(rule[1]) - 1, int(rule[2]) + 1):
                 yield Wrong(where, True, (i, change(name, bad)))
+        elif rule[0] == "echo-dest":
+            yield Wrong(where, True, (i, change(name, twisted(v, 0))))
         elif rule[0] == "may-set":
             mask = int(rule[1], 0)
             for bit in range(8 * size):
@@ -239,7 +243,7 @@ def field_wrongs(scenario, script, twin, i, used):
 
 
 def map_wrongs(where, i, c, name, v, rule, used, twin):
-    base, key, mark = space_of(rule, c)
+    base, key, mark = space_of(rule, c, twin.script.clients)
     fresh = twisted(v, 30 if mark == "~" else 5)
     if Mapping.fixed(base, c[name]):
         yield Wrong(f"{where} another", True, (i, change(name, fresh)))
