@@ -31,20 +31,20 @@ static int fetch(const am_cap *file, const char *path, const char *dest, uint64_
 		return amctl_err("use a shorter one", "%s: the name is too long", dest);
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
-		return amctl_err(NULL, "%s: %s", dest, strerror(errno));
+		return amctl_err_errno(dest, errno);
 	s = am_b_read_fd(file, fd, size);
 	if (s) {
 		err = errno;
 		close(fd);
 		unlink(tmp);
 		if (s == AM_STD_SYSERR && err)
-			return amctl_err(NULL, "%s: %s", dest, strerror(err));
+			return amctl_err_errno(dest, err);
 		return amctl_err_status(path, s);
 	}
 	if (fchmod(fd, (runs(fd) ? 0777 : 0666) & ~mask) || close(fd) || rename(tmp, dest)) {
 		err = errno;
 		unlink(tmp);
-		return amctl_err(NULL, "%s: %s", dest, strerror(err));
+		return amctl_err_errno(dest, err);
 	}
 	return AMCTL_OK;
 }
@@ -125,7 +125,7 @@ static int get_dir(struct get *g, const struct level *up, const am_cap *dir, con
 			return AMCTL_OK;
 		}
 	if (mkdir(dest, 0777) && errno != EEXIST)
-		return amctl_err(NULL, "%s: %s", dest, strerror(errno));
+		return amctl_err_errno(dest, errno);
 	rc = amctl_names(dir, path, &names);
 	if (rc)
 		return rc;

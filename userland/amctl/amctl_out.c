@@ -123,10 +123,35 @@ int amctl_err_status(const char *what, am_status s)
 	return amctl_err(amctl_remedy(s), "%s: %s", what, am_why(s));
 }
 
+static const struct {
+	int err;
+	const char *remedy;
+} errnos[] = {
+	{ ENOENT, "is the name right?" },
+	{ ENOTDIR, "a part of the name is no directory" },
+	{ EISDIR, "it is a directory" },
+	{ EEXIST, "choose another name or remove the old one" },
+	{ EACCES, "this user may not; be its owner or root" },
+	{ EPERM, "this user may not; be root" },
+	{ EROFS, "choose a place that can be written" },
+	{ ENOSPC, "remove something" },
+	{ EDQUOT, "remove something" },
+	{ ENAMETOOLONG, "use a shorter one" },
+	{ ELOOP, "a symbolic link leads to itself" },
+	{ EMFILE, "raise the limit of open files: ulimit -n" },
+	{ ENFILE, "raise the limit of open files: sysctl fs.file-max" },
+	{ ENOMEM, "free some memory" },
+	{ EIO, "see the kernel's log; is the disk well?" },
+	{ EPIPE, "the reader has ended" },
+};
+
 int amctl_err_errno(const char *what, int err)
 {
 	const char *remedy = NULL;
 
+	for (size_t i = 0; i < sizeof(errnos) / sizeof(errnos[0]); i++)
+		if (errnos[i].err == err)
+			remedy = errnos[i].remedy;
 	if (!strcmp(what, "/dev/amoeba")) {
 		if (err == ENOENT || err == ENXIO || err == ENODEV)
 			remedy = "modprobe amoeba";

@@ -88,7 +88,7 @@ static int put_one(const char *src, const char *dest, bool keep)
 
 	fd = in ? STDIN_FILENO : open(src, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return amctl_err(NULL, "%s: %s", src, strerror(errno));
+		return amctl_err_errno(src, errno);
 	if (fstat(fd, &st)) {
 		rc = amctl_err_errno(src, errno);
 		goto out;
@@ -169,7 +169,7 @@ static void work_on(struct put *p, struct job *j)
 	int rc;
 
 	if (fd < 0) {
-		rc = amctl_err(NULL, "%s: %s", j->src, strerror(errno));
+		rc = amctl_err_errno(j->src, errno);
 	} else {
 		rc = store(&p->server, fd, &j->dir, j->name, j->path, p->keep, &size);
 		close(fd);
@@ -315,7 +315,7 @@ static void visit(struct put *p, FTS *f, FTSENT *e, am_cap *dirs, const char *pa
 	case FTS_DNR:
 	case FTS_ERR:
 	case FTS_NS:
-		amctl_err(NULL, "%s: %s", e->fts_path, strerror(e->fts_errno));
+		amctl_err_errno(e->fts_path, e->fts_errno);
 		break;
 	case FTS_SLNONE:
 		amctl_err("remove the link", "%s: leads nowhere", e->fts_path);
@@ -373,7 +373,7 @@ static int put_tree(char *src, const char *dest, bool keep)
 	while (n > 1 && src[n - 1] == '/')
 		src[--n] = '\0';
 	if (stat(src, &st))
-		return amctl_err(NULL, "%s: %s", src, strerror(errno));
+		return amctl_err_errno(src, errno);
 	if (!S_ISDIR(st.st_mode))
 		return put_one(src, dest, keep);
 	rc = amctl_root(&root);
