@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The captured calls of the original, null and of many sizes, of machines of either byte order, and
-# of a busy server, with its recording as our peer: as
-# client and as server, field by field (tests/replay/fields.tbl).
+# The captured calls of the original with its recording as our peer: null and of many sizes, of
+# machines of either byte order, of a busy server; as client and as server, field by field
+# (tests/replay/fields.tbl).
 #
 # nodes: 1
 # suites: replay
