@@ -312,8 +312,8 @@ static int host(const char *name, const am_cap *c, void *arg)
 		p->listed = true;
 	s = am_ps_load(c, LOCATE_MS, &l);
 	if (s) {
-		found(p->d, WARN, "host", "start procd there; amctl rm -k /profile/pool/HOST "
-		      "when it will not come back", "%s: %s", name, am_ps_why(s));
+		found(p->d, WARN, "host", "start procd there; amctl host del HOST when it will "
+		      "not come back", "%s: %s", name, am_ps_why(s));
 		return 0;
 	}
 	p->alive++;
