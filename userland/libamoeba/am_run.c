@@ -237,9 +237,10 @@ am_status am_run_choose(uint64_t mem_kib, const char *const *avoid, struct am_ru
 	s = am_run_server(&run);
 	if (!s) {
 		s = am_run_findhost(&run, mem_kib, avoid, host, &n);
-		if (s == AM_OK || s == AM_RUN_NONE)
+		if (s == AM_OK)
 			return s;
 	}
+	/* none, or it knows of no host: it may not have heard of the newest ones */
 	s = am_pool_list(try_host, &b);
 	if (s)
 		return s;

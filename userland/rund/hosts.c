@@ -9,7 +9,7 @@
 
 #include "rund.h"
 
-#define RESCAN_MS 5000
+#define RESCAN_MS 3000
 #define HOSTS_MAX 4096
 
 static struct {

@@ -31,8 +31,11 @@ static am_status op_find(struct am_request *rq)
 	if (b.bad || b.p != b.end)
 		return AM_STD_ARGBAD;
 	n = hosts_find(need, avoid, found, count);
-	if (!n)
+	if (!n) {
+		if (!navoid)	/* one may just have come */
+			hosts_rescan();
 		return AM_RUN_NONE;
+	}
 	am_buf_init(&b, rq->rbuf, rq->rsize);
 	am_put_u32(&b, (uint32_t)n);
 	for (size_t i = 0; i < n; i++) {

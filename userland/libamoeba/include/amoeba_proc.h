@@ -279,7 +279,7 @@ am_status am_run_server(am_cap *c);
  */
 am_status am_run_findhost(const am_cap *run, uint64_t mem_kib, const char *const *avoid,
 			  struct am_runhost *hosts, size_t *n);
-/* one host: from the run server, or by asking the hosts of the pool when there is none */
+/* one host: from the run server, or by asking the hosts of the pool when that knows none */
 am_status am_run_choose(uint64_t mem_kib, const char *const *avoid, struct am_runhost *host);
 
 #ifdef __cplusplus
