@@ -110,6 +110,12 @@ static struct amrpc_loc *loc_get(struct amrpc_net *an, u64 port)
 
 /**
  * amrpc_loc_lookup() - where was this port served last?
+ * @an: namespace
+ * @port: put-port
+ * @addr: filled: FLIP address of the server
+ * @rtt: filled: round trip to it, ms
+ * @idx: filled: index of its thread
+ *
  * Context: any. Return: true with the address, the round trip (ms) and the thread index filled.
  */
 bool amrpc_loc_lookup(struct amrpc_net *an, u64 port, flip_addr_t *addr, u16 *rtt, u16 *idx)

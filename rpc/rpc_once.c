@@ -73,8 +73,8 @@ static struct amrpc_kid *evict_one(struct amrpc_net *an)
  * @an: namespace
  * @kid: kernel id, wire bytes
  *
- * Context: under rcu_read_lock(), bottom halves off. Return: entry with its lock held (the caller
- * unlocks), or NULL: no memory, or the table is full of kernels still within AMRPC_ONCE_HOLD.
+ * Context: under rcu_read_lock(), bottom halves off. Return: entry, which the caller locks,
+ * or NULL: no memory, or the table is full of kernels still within AMRPC_ONCE_HOLD.
  */
 struct amrpc_kid *amrpc_once_get(struct amrpc_net *an, u64 kid)
 {
@@ -120,7 +120,6 @@ struct amrpc_kid *amrpc_once_get(struct amrpc_net *an, u64 kid)
 	if (gone)
 		kfree_rcu(gone, rcu);
 found:
-	spin_lock(&k->lock);
 	WRITE_ONCE(k->last, jiffies);
 	return k;
 }

@@ -154,6 +154,8 @@ static void tx_finish(struct amrpc_tx *tx, bool lost)
 
 /**
  * amrpc_tx_withdraw() - take a request back that no thread has seen yet
+ * @tx: transaction
+ *
  * Context: any but hard interrupt. Return: true when it was still queued; the queue's reference
  * is dropped then.
  */
@@ -228,6 +230,7 @@ static void give_back(struct amrpc_tx *tx)
 	rcu_read_lock();
 	k = amrpc_once_get(an, tx->kid);
 	if (k) {
+		spin_lock(&k->lock);
 		told = amrpc_once_refuse(k, tx->key.tid, tx->req_messid);
 		if (told)
 			amrpc_once_unmark(k, tx->key.tid);
@@ -304,6 +307,7 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 		bounce(f, w, rx, AMRPC_NAK);
 		goto free;
 	}
+	spin_lock(&k->lock);
 	old = tx_find(an, rx->src, w->tid);
 	if (old) {
 		u16 idx = old->idx;
@@ -386,6 +390,7 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 		bounce(f, w, rx, AMRPC_NAK);
 		return;
 	}
+	spin_lock(&k->lock);
 	tx = tx_find(an, rx->src, w->tid);
 	if (tx) {
 		struct amrpc_wire a = *w;
@@ -495,6 +500,10 @@ bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 
 /**
  * amrpc_server_undelivered() - a REPLY or RECEIVED(REPLY) came back
+ * @f: file that sent it
+ * @w: its RPC header
+ * @rx: FLIP's description of it
+ * @why: reason
  *
  * From a router that forgot the way: once more with a forced relocation. From a machine where the
  * client has ended: the relocation finds nobody, and that is the end of it.
@@ -909,6 +918,7 @@ static void abandon(struct amrpc_tx *tx)
 
 /**
  * amrpc_server_close() - the file is closed: its clients are told at once
+ * @f: file
  *
  * Queued requests are given back (surely not executed), those in service fail (maybe executed),
  * replies on their way keep the file until they are acknowledged or given up.
