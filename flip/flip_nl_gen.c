@@ -69,16 +69,22 @@ static const struct genl_ops flip_nl_ops[] = {
 		.cmd		= FLIP_CMD_ROUTE_GET,
 		.doit		= flip_nl_route_get_doit,
 		.dumpit		= flip_nl_route_get_dumpit,
+		.start		= flip_nl_route_start,
+		.done		= flip_nl_walk_done,
 		.policy		= flip_nl_route_get_policy,
 		.maxattr	= ARRAY_SIZE(flip_nl_route_get_policy) - 1,
 	},
 	{
 		.cmd		= FLIP_CMD_ADDR_GET,
 		.dumpit		= flip_nl_addr_get_dumpit,
+		.start		= flip_nl_addr_start,
+		.done		= flip_nl_walk_done,
 	},
 	{
 		.cmd		= FLIP_CMD_NEIGH_GET,
 		.dumpit		= flip_nl_neigh_get_dumpit,
+		.start		= flip_nl_neigh_start,
+		.done		= flip_nl_walk_done,
 	},
 	{
 		.cmd		= FLIP_CMD_STAT_GET,
@@ -102,7 +108,6 @@ struct genl_family flip_nl_family __ro_after_init = {
 	.module		= THIS_MODULE,
 	.ops		= flip_nl_ops,
 	.n_ops		= ARRAY_SIZE(flip_nl_ops),
-	.resv_start_op	= __FLIP_CMD_MAX,
 	.mcgrps		= flip_nl_mcgrps,
 	.n_mcgrps	= ARRAY_SIZE(flip_nl_mcgrps),
 };

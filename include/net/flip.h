@@ -141,6 +141,7 @@ u32 flip_ep_messid(struct flip_ep *ep);
  * @flags: FLIP_SEND_INVAL, FLIP_SEND_SECURITY, FLIP_SEND_SKIP_SRC (uapi/linux/flip.h)
  * @ltime_ms: how long to look for @dst when no route is known; 0: not at all
  * @hops: hop budget of a broadcast, 1 to 25
+ * @members: multicast to @dst, which at least that many endpoints have; 0: to one endpoint
  * @hipri: overtakes messages waiting for credits or in a queue
  * @has_messid: use @messid, drawn before with flip_ep_messid(), else one is drawn
  * @messid: in with @has_messid; out always: id the message went under
@@ -150,6 +151,7 @@ struct flip_send {
 	u32		flags;
 	u32		ltime_ms;
 	u16		hops;
+	u16		members;
 	bool		hipri;
 	bool		has_messid;
 	u32		messid;
@@ -166,6 +168,9 @@ struct flip_send {
  *
  * With no route and ltime_ms > 0 the message is queued (in order per destination), a locate is
  * started and 0 returned; failure comes through @undelivered.
+ *
+ * A message to an address of this namespace is delivered before the call returns, or, when the
+ * caller is an upcall, as soon as that is done: hold no lock that @receive takes.
  *
  * Context: any but hard interrupt. Return: 0; -EHOSTUNREACH: no route and ltime_ms is 0;
  * -ENETUNREACH: SECURITY and only untrusted ways; -ENOBUFS: a queue is full; -EMSGSIZE.

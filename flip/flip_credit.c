@@ -1,0 +1,563 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Flow control on a network: credits, facts 1.9 and wire-observed 2.
+ *
+ * DESIGN NOTES
+ * A packet of a UNIDATA message larger than one frame costs a credit of the neighbour it is sent
+ * to; nothing else does. Each neighbour starts with FLIP_CREDITS and gives back what it has
+ * consumed: in a CREDIT frame when it owes FLIP_CREDIT_OWED, or in the count byte of a packet that
+ * costs a credit itself.
+ *
+ * What waits is ordered by destination address: a struct flip_flow has the messages of our own
+ * senders (struct flip_txmsg, on the sender's stack), of which only the oldest sends, so that the
+ * fragments of a message stay together, and the packets forwarded to that address. Flows with a
+ * packet at hand are on neigh->ready and take turns.
+ *
+ * A sender prepares up to FLIP_CREDIT_WINDOW packets and sleeps; whoever brings credits, mostly
+ * a softirq, sends them and wakes the sender when half are gone. So the pipe stays full without
+ * a wake-up per credit, and a message of any size occupies a few dozen packets.
+ *
+ * neigh->lock covers all of it. Packets are sent without it, by one task at a time
+ * (neigh->running), so that they stay in order; who comes second leaves a note (->rerun).
+ *
+ * When credits are missing for FLIP_CREDIT_STUCK_MS a REQCREDIT is sent, after
+ * FLIP_CREDIT_TRIES without an answer the neighbour is forgotten and what waited is lost. The
+ * timer holds a reference to the neighbour.
+ */
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include "flip_int.h"
+#include <trace/events/flip.h>
+
+/**
+ * struct flip_flow - what goes to one address over one neighbour
+ * @hash: in neigh->flows
+ * @ready: in neigh->ready
+ * @dst: address
+ * @msgs: struct flip_txmsg, oldest first
+ * @fwd: forwarded packets
+ * @fwd_turn: a forwarded packet goes next
+ */
+struct flip_flow {
+	struct hlist_node	hash;
+	struct list_head	ready;
+	flip_addr_t		dst;
+	struct list_head	msgs;
+	struct sk_buff_head	fwd;
+	bool			fwd_turn;
+};
+
+/* ---- arithmetic ------------------------------------------------------------------------- */
+
+/* more credits; never above the quota, whatever a neighbour says */
+unsigned int flip_credit_add(unsigned int have, unsigned int more, bool *excess)
+{
+	*excess = more > FLIP_CREDITS - min_t(unsigned int, have, FLIP_CREDITS);
+	return *excess ? FLIP_CREDITS : have + more;
+}
+
+/* how many to give back in a count byte */
+unsigned int flip_credit_take(unsigned int *owed)
+{
+	unsigned int n = min(*owed, 255U);
+
+	*owed -= n;
+	return n;
+}
+
+/* ---- flows ------------------------------------------------------------------------------ */
+
+static struct hlist_head *flip_flow_bucket(struct flip_neigh *neigh, flip_addr_t dst)
+{
+	u32 hash = flip_addr_hash(dst, neigh->network->ns->seed);
+
+	return &neigh->flows[hash % ARRAY_SIZE(neigh->flows)];
+}
+
+static struct flip_flow *flip_flow_get(struct flip_neigh *neigh, flip_addr_t dst)
+{
+	struct hlist_head *bucket = flip_flow_bucket(neigh, dst);
+	struct flip_flow *flow;
+
+	lockdep_assert_held(&neigh->lock);
+	hlist_for_each_entry(flow, bucket, hash)
+		if (flow->dst == dst)
+			return flow;
+	flow = kmalloc(sizeof(*flow), GFP_ATOMIC);
+	if (!flow)
+		return NULL;
+	flow->dst = dst;
+	flow->fwd_turn = false;
+	INIT_LIST_HEAD(&flow->ready);
+	INIT_LIST_HEAD(&flow->msgs);
+	__skb_queue_head_init(&flow->fwd);
+	hlist_add_head(&flow->hash, bucket);
+	return flow;
+}
+
+static void flip_flow_put(struct flip_flow *flow)
+{
+	if (!list_empty(&flow->msgs) || !skb_queue_empty(&flow->fwd))
+		return;
+	list_del(&flow->ready);
+	hlist_del(&flow->hash);
+	kfree(flow);
+}
+
+static struct flip_txmsg *flip_flow_msg(struct flip_flow *flow)
+{
+	return list_first_entry_or_null(&flow->msgs, struct flip_txmsg, node);
+}
+
+static bool flip_flow_has_packet(struct flip_flow *flow)
+{
+	struct flip_txmsg *m = flip_flow_msg(flow);
+
+	return !skb_queue_empty(&flow->fwd) || (m && !skb_queue_empty(&m->q));
+}
+
+static void flip_flow_make_ready(struct flip_neigh *neigh, struct flip_flow *flow)
+{
+	if (list_empty(&flow->ready) && flip_flow_has_packet(flow))
+		list_add_tail(&flow->ready, &neigh->ready);
+}
+
+/* a message has no more to send: the next of its flow takes over */
+static void flip_txmsg_unlink(struct flip_txmsg *m)
+{
+	list_del_init(&m->node);
+	m->neigh->n_msgs--;
+	wake_up(&m->wq);
+}
+
+/* the next packet of whoever is next; NULL: nobody has one */
+static struct sk_buff *flip_credit_pick(struct flip_neigh *neigh)
+{
+	struct flip_flow *flow;
+	struct flip_txmsg *m;
+	struct sk_buff *skb;
+
+	lockdep_assert_held(&neigh->lock);
+	flow = list_first_entry_or_null(&neigh->ready, struct flip_flow, ready);
+	if (!flow)
+		return NULL;
+	m = flip_flow_msg(flow);
+	if (m && !skb_queue_empty(&m->q) && (skb_queue_empty(&flow->fwd) || !flow->fwd_turn)) {
+		skb = __skb_dequeue(&m->q);
+		flow->fwd_turn = true;
+		if (skb_queue_empty(&m->q) && m->end)
+			flip_txmsg_unlink(m);
+		else if (skb_queue_len(&m->q) == FLIP_CREDIT_WINDOW / 2)
+			wake_up(&m->wq);
+	} else {
+		skb = __skb_dequeue(&flow->fwd);
+		flow->fwd_turn = false;
+		neigh->n_queued--;
+	}
+	list_del_init(&flow->ready);
+	flip_flow_make_ready(neigh, flow);
+	flip_flow_put(flow);
+	return skb;
+}
+
+/* ---- sending ---------------------------------------------------------------------------- */
+
+static void flip_credit_arm(struct flip_neigh *neigh)
+{
+	lockdep_assert_held(&neigh->lock);
+	if (!mod_timer(&neigh->timer, jiffies + msecs_to_jiffies(FLIP_CREDIT_SWEEP_MS)))
+		refcount_inc(&neigh->refs);
+}
+
+static void flip_credit_done(struct flip_neigh *neigh, bool held);
+
+/* send what credits allow, @skb first, for which one is there */
+static void flip_credit_run(struct flip_neigh *neigh, struct sk_buff *skb,
+			    struct flip_neigh *skb_from)
+{
+	struct flip_network *n = neigh->network;
+	struct flip_neigh *from;
+	unsigned int count;
+
+	lockdep_assert_held(&neigh->lock);
+	if (neigh->running) {
+		neigh->rerun = true;
+		return;
+	}
+	neigh->running = true;
+	rcu_read_lock();
+	do {
+		neigh->rerun = false;
+		while (neigh->credits && (skb || (skb = flip_credit_pick(neigh)))) {
+			neigh->credits--;
+			count = flip_credit_take(&neigh->owed);
+			if (count)
+				trace_flip_credit(neigh, FLIP_CREDIT_EV_PIGGYBACK, count);
+			from = skb_from ? NULL : flip_cb(skb)->from;
+			/* bottom halves stay off */
+			spin_unlock(&neigh->lock);
+			flip_eth_xmit(n, skb, neigh->key.mac, FLIP_FC_DATA, count);
+			if (skb_from)
+				flip_credit_done(skb_from, false);
+			if (from) {
+				flip_credit_done(from, true);
+				flip_neigh_put(from);
+			}
+			skb = NULL;
+			skb_from = NULL;
+			spin_lock(&neigh->lock);
+		}
+	} while (neigh->rerun);
+	neigh->running = false;
+	rcu_read_unlock();
+	if (!neigh->credits && !list_empty(&neigh->ready) && !timer_pending(&neigh->timer) &&
+	    !READ_ONCE(neigh->dead)) {
+		flip_stat_inc(n->ns, CREDIT_WAIT);
+		trace_flip_credit(neigh, FLIP_CREDIT_EV_WAIT, 0);
+		neigh->since = jiffies;
+		flip_credit_arm(neigh);
+	}
+}
+
+/**
+ * flip_credit_forward() - send a packet that costs a credit, or queue it until there is one
+ * @neigh: neighbour
+ * @skb: packet with its header, consumed
+ * @dst: address it goes to
+ * @from: neighbour to give a credit back to when it has left, or NULL
+ *
+ * Context: RCU, any but hard interrupt. Return: 0 or -ENOBUFS, -ENETDOWN; @from gets its credit
+ * either way.
+ */
+int flip_credit_forward(struct flip_neigh *neigh, struct sk_buff *skb, flip_addr_t dst,
+			struct flip_neigh *from)
+{
+	struct flip_ns *ns = neigh->network->ns;
+	enum flip_stat why = FLIP_DROP_CREDIT_FULL;
+	struct flip_flow *flow;
+
+	spin_lock_bh(&neigh->lock);
+	if (READ_ONCE(neigh->dead)) {
+		why = FLIP_DROP_NEIGH_GONE;
+		goto drop;
+	}
+	flip_cb(skb)->from = NULL;
+	if (neigh->credits && !neigh->running && list_empty(&neigh->ready)) {
+		flip_credit_run(neigh, skb, from);
+		spin_unlock_bh(&neigh->lock);
+		return 0;
+	}
+	if (neigh->n_queued >= FLIP_CREDIT_QUEUE)
+		goto drop;
+	flow = flip_flow_get(neigh, dst);
+	if (!flow)
+		goto drop;
+	if (from && flip_neigh_hold(from)) {
+		flip_cb(skb)->from = from;
+		atomic_inc(&from->held);
+	}
+	__skb_queue_tail(&flow->fwd, skb);
+	neigh->n_queued++;
+	flip_flow_make_ready(neigh, flow);
+	flip_credit_run(neigh, NULL, NULL);
+	spin_unlock_bh(&neigh->lock);
+	return 0;
+
+drop:
+	spin_unlock_bh(&neigh->lock);
+	flip_drop(ns, neigh->network, skb, why);
+	if (from)
+		flip_credit_done(from, false);
+	return why == FLIP_DROP_NEIGH_GONE ? -ENETDOWN : -ENOBUFS;
+}
+
+/* ---- messages --------------------------------------------------------------------------- */
+
+/**
+ * flip_txmsg_begin() - get in line with a large message
+ * @m: the message
+ * @neigh: neighbour it goes to; a reference is taken
+ * @dst: its destination
+ * @hipri: before messages that have not begun
+ *
+ * Context: process. Return: 0, -ENETDOWN, -ENOMEM.
+ */
+int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, flip_addr_t dst, bool hipri)
+{
+	struct flip_txmsg *first;
+	int err = 0;
+
+	__skb_queue_head_init(&m->q);
+	init_waitqueue_head(&m->wq);
+	INIT_LIST_HEAD(&m->node);
+	m->neigh = neigh;
+	m->end = false;
+	m->error = 0;
+	if (!flip_neigh_hold(neigh))
+		return -ENETDOWN;
+	spin_lock_bh(&neigh->lock);
+	m->flow = NULL;
+	if (READ_ONCE(neigh->dead))
+		err = -ENETDOWN;
+	else
+		m->flow = flip_flow_get(neigh, dst);
+	if (m->flow) {
+		first = flip_flow_msg(m->flow);
+		if (first && hipri)
+			list_add(&m->node, &first->node);
+		else
+			list_add_tail(&m->node, &m->flow->msgs);
+		neigh->n_msgs++;
+	} else if (!err) {
+		err = -ENOMEM;
+	}
+	spin_unlock_bh(&neigh->lock);
+	if (err)
+		flip_neigh_put(neigh);
+	return err;
+}
+
+static int flip_txmsg_wait(long left)
+{
+	return left < 0 ? -EINTR : left ? 0 : -ETIMEDOUT;
+}
+
+/**
+ * flip_txmsg_add() - the next packet of a message
+ * @m: the message
+ * @skb: packet with its header, consumed
+ * @tmo: time left in jiffies, updated
+ *
+ * Sleeps while the window is full. Context: process. Return: 0, -ENETDOWN, -EINTR, -ETIMEDOUT.
+ */
+int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, long *tmo)
+{
+	struct flip_neigh *neigh = m->neigh;
+	long left = *tmo;
+	int err;
+
+	if (skb_queue_len_lockless(&m->q) >= FLIP_CREDIT_WINDOW) {
+		left = wait_event_killable_timeout(m->wq,
+				skb_queue_len_lockless(&m->q) <= FLIP_CREDIT_WINDOW / 2 ||
+				READ_ONCE(m->error), left);
+		*tmo = max(left, 0L);
+		err = flip_txmsg_wait(left);
+		if (err) {
+			kfree_skb(skb);
+			return err;
+		}
+	}
+	flip_cb(skb)->from = NULL;
+	spin_lock_bh(&neigh->lock);
+	err = m->error;
+	if (!err) {
+		__skb_queue_tail(&m->q, skb);
+		flip_flow_make_ready(neigh, m->flow);
+		flip_credit_run(neigh, NULL, NULL);
+	}
+	spin_unlock_bh(&neigh->lock);
+	if (err)
+		kfree_skb(skb);
+	return err;
+}
+
+/**
+ * flip_txmsg_end() - wait until the last packet has left
+ * @m: the message
+ * @error: do not wait, take the rest back: the message failed
+ * @tmo: time left in jiffies, updated
+ *
+ * Context: process. Return: @error, or 0, -ENETDOWN, -EINTR, -ETIMEDOUT.
+ */
+int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo)
+{
+	struct flip_neigh *neigh = m->neigh;
+	bool wait;
+	long left;
+
+	if (!error) {
+		spin_lock_bh(&neigh->lock);
+		m->end = true;
+		wait = !list_empty(&m->node) && !skb_queue_empty(&m->q);
+		spin_unlock_bh(&neigh->lock);
+		if (wait) {
+			left = wait_event_killable_timeout(m->wq, list_empty_careful(&m->node),
+							   *tmo);
+			error = flip_txmsg_wait(left);
+			*tmo = max(left, 0L);
+		}
+	}
+	/* whoever unlinks the message wakes us under the lock, so it is done with us after this */
+	spin_lock_bh(&neigh->lock);
+	if (!list_empty(&m->node)) {
+		__skb_queue_purge(&m->q);
+		flip_txmsg_unlink(m);
+		list_del_init(&m->flow->ready);
+		flip_flow_make_ready(neigh, m->flow);
+		flip_flow_put(m->flow);
+		/* the next message of the flow may have been waiting for its turn */
+		flip_credit_run(neigh, NULL, NULL);
+	}
+	if (!error)
+		error = m->error;
+	spin_unlock_bh(&neigh->lock);
+	flip_neigh_put(neigh);
+	return error;
+}
+
+/* ---- giving back ------------------------------------------------------------------------ */
+
+static void flip_credit_done(struct flip_neigh *neigh, bool held)
+{
+	unsigned int give = 0;
+
+	if (held)
+		atomic_dec(&neigh->held);
+	spin_lock_bh(&neigh->lock);
+	neigh->owed++;
+	if (neigh->owed >= FLIP_CREDIT_OWED) {
+		give = flip_credit_take(&neigh->owed);
+		trace_flip_credit(neigh, FLIP_CREDIT_EV_RETURN, give);
+	}
+	spin_unlock_bh(&neigh->lock);
+	if (give) {
+		rcu_read_lock();
+		if (flip_network_usable(neigh->network))
+			flip_eth_control(neigh->network, neigh->key.mac, FLIP_FC_CREDIT, give,
+					 NULL, 0);
+		rcu_read_unlock();
+	}
+}
+
+/* we are done with a packet of @neigh that cost it a credit; any context but hard interrupt */
+void flip_credit_consumed(struct flip_neigh *neigh)
+{
+	flip_credit_done(neigh, false);
+}
+
+/**
+ * flip_credit_rx() - credits came, or are asked for
+ * @neigh: neighbour
+ * @type: fc type; FLIP_FC_DATA: piggybacked
+ * @count: fc count
+ *
+ * Context: RCU, any but hard interrupt.
+ */
+void flip_credit_rx(struct flip_neigh *neigh, enum flip_fc type, unsigned int count)
+{
+	struct flip_ns *ns = neigh->network->ns;
+	unsigned int answer;
+	bool excess = false;
+
+	spin_lock_bh(&neigh->lock);
+	if (type == FLIP_FC_REQCREDIT) {
+		answer = FLIP_CREDITS - min_t(unsigned int, atomic_read(&neigh->held), FLIP_CREDITS);
+		neigh->owed = 0;
+		trace_flip_credit(neigh, FLIP_CREDIT_EV_REQCREDIT, answer);
+		spin_unlock_bh(&neigh->lock);
+		flip_eth_control(neigh->network, neigh->key.mac, FLIP_FC_ABSCREDIT, answer,
+				 NULL, 0);
+		return;
+	}
+	if (type == FLIP_FC_ABSCREDIT)
+		neigh->credits = flip_credit_add(0, count, &excess);
+	else
+		neigh->credits = flip_credit_add(neigh->credits, count, &excess);
+	trace_flip_credit(neigh, type == FLIP_FC_ABSCREDIT ? FLIP_CREDIT_EV_ABSCREDIT :
+			  FLIP_CREDIT_EV_CREDIT, count);
+	neigh->tries = 0;
+	neigh->since = jiffies;
+	if (!list_empty(&neigh->ready))
+		flip_credit_run(neigh, NULL, NULL);
+	spin_unlock_bh(&neigh->lock);
+	if (excess)
+		flip_stat_inc(ns, CREDIT_EXCESS);
+}
+
+/* ---- stuck ------------------------------------------------------------------------------ */
+
+static void flip_credit_tick(struct timer_list *t)
+{
+	struct flip_neigh *neigh = timer_container_of(neigh, t, timer);
+	struct flip_network *n = neigh->network;
+	bool ask = false, stuck = false;
+
+	spin_lock_bh(&neigh->lock);
+	if (READ_ONCE(neigh->dead) || neigh->credits || list_empty(&neigh->ready))
+		goto out;
+	if (time_after_eq(jiffies, neigh->since + msecs_to_jiffies(FLIP_CREDIT_STUCK_MS))) {
+		stuck = neigh->tries == FLIP_CREDIT_TRIES;
+		ask = !stuck;
+		trace_flip_credit(neigh, stuck ? FLIP_CREDIT_EV_STUCK : FLIP_CREDIT_EV_ASK,
+				  neigh->tries);
+		neigh->tries++;
+		neigh->since = jiffies;
+	}
+	if (!stuck)
+		flip_credit_arm(neigh);
+out:
+	spin_unlock_bh(&neigh->lock);
+	if (ask) {
+		rcu_read_lock();
+		if (flip_network_usable(n))
+			flip_eth_control(n, neigh->key.mac, FLIP_FC_REQCREDIT, 0, NULL, 0);
+		rcu_read_unlock();
+	}
+	if (stuck) {
+		flip_stat_inc(n->ns, NEIGH_STUCK);
+		flip_neigh_forget(neigh);
+	}
+	flip_neigh_put(neigh);
+}
+
+/* everything that waits is lost: the neighbour is dead and out of the table */
+void flip_credit_bury(struct flip_neigh *neigh)
+{
+	struct flip_ns *ns = neigh->network->ns;
+	struct flip_txmsg *m, *mnext;
+	struct sk_buff_head lost;
+	struct flip_flow *flow;
+	struct hlist_node *next;
+	struct sk_buff *skb;
+	unsigned int i;
+
+	__skb_queue_head_init(&lost);
+	spin_lock_bh(&neigh->lock);
+	for (i = 0; i < ARRAY_SIZE(neigh->flows); i++) {
+		hlist_for_each_entry_safe(flow, next, &neigh->flows[i], hash) {
+			list_for_each_entry_safe(m, mnext, &flow->msgs, node) {
+				WRITE_ONCE(m->error, -ENETDOWN);
+				__skb_queue_purge(&m->q);
+				flip_txmsg_unlink(m);
+			}
+			skb_queue_splice_tail_init(&flow->fwd, &lost);
+			flip_flow_put(flow);
+		}
+	}
+	neigh->n_queued = 0;
+	if (timer_delete(&neigh->timer))
+		flip_neigh_put(neigh);
+	spin_unlock_bh(&neigh->lock);
+
+	while ((skb = __skb_dequeue(&lost))) {
+		struct flip_neigh *from = flip_cb(skb)->from;
+
+		flip_drop(ns, neigh->network, skb, FLIP_DROP_NEIGH_GONE);
+		if (from) {
+			flip_credit_done(from, true);
+			flip_neigh_put(from);
+		}
+	}
+}
+
+void flip_credit_init(struct flip_neigh *neigh)
+{
+	unsigned int i;
+
+	spin_lock_init(&neigh->lock);
+	neigh->credits = FLIP_CREDITS;
+	INIT_LIST_HEAD(&neigh->ready);
+	for (i = 0; i < ARRAY_SIZE(neigh->flows); i++)
+		INIT_HLIST_HEAD(&neigh->flows[i]);
+	timer_setup(&neigh->timer, flip_credit_tick, 0);
+}

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of flip.ko share.
+ *
+ * DESIGN NOTES
+ *
+ * Nouns. A struct flip_ns is the FLIP of one network namespace. It has endpoints (addresses of
+ * its own, flip_ep.c), networks (devices, flip_net.c), neighbours (MACs on a network,
+ * flip_neigh.c), routes (addresses elsewhere, flip_route.c), each with locations (a neighbour,
+ * the distance over it, and how many destinations are behind it), and pending locates
+ * (flip_locate.c). The switch (flip_switch.c) reacts to each packet that arrives; flip_send.c
+ * sends what starts here; both end in flip_eth.c, large UNIDATA by way of flip_credit.c.
+ *
+ * Locks, outermost first:
+ *	RTNL		list of networks and their settings
+ *	ns->lock	routes, locations and neighbours: all changes (BH)
+ *	ns->locate_lock	pending locates (BH)
+ *	neigh->lock	credits and what waits for them (BH)
+ * No packet is sent and no upcall made under any of them. Endpoints have ep_mutex for changes.
+ * Look-ups of everything are under RCU alone; objects are freed after a grace period.
+ *
+ * Lifetimes. A network is held by the list of its namespace and by each neighbour; a neighbour
+ * by its table, each location at it, and each message sent to it. What a reader finds under RCU
+ * may be dead already (->dead): the device of a dead network is touched by nobody who looked at
+ * ->dead within the same read section, since the reference to it is dropped a grace period
+ * after ->dead was set.
+ *
+ * Contexts. Frames come in softirq. Endpoints send from process context or from an upcall.
+ * Upcalls run with bottom halves off, and never within another upcall on the same processor:
+ * flip_upcall_begin() marks the processor, messages to addresses of the same namespace are
+ * queued while it is marked and delivered when the outer upcall is done (flip_local.c).
+ */
+#ifndef _FLIP_INT_H
+#define _FLIP_INT_H
+
+#include <linux/etherdevice.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <net/flip.h>
+#include <linux/flip.h>
+#include <linux/flip_netlink.h>
+#include "flip_stat.h"
+#include "flip_wire.h"
+
+/* bounds that are constants; those a user may change are in struct flip_tunables */
+#define FLIP_MAX_NETWORKS	FLIP_NL_MAX_NETWORKS
+#define FLIP_MAX_LOCS		256	/* locations of one address */
+#define FLIP_LOOP_ENTRIES	1024	/* facts 1.5 */
+#define FLIP_MAX_MC		256	/* group MACs taken on one network, facts 1.5 */
+#define FLIP_LOCAL_QUEUE	1024	/* packets waiting for the end of an upcall, per CPU */
+#define FLIP_CREDIT_QUEUE	256	/* forwarded packets waiting for one neighbour's credits */
+#define FLIP_CREDIT_WINDOW	32	/* packets one sender prepares ahead of credits */
+#define FLIP_CREDITS		8	/* facts 1.9 */
+#define FLIP_CREDIT_OWED	(FLIP_CREDITS - 2)
+#define FLIP_CREDIT_TRIES	5
+#define FLIP_CREDIT_SWEEP_MS	500
+#define FLIP_CREDIT_STUCK_MS	2000
+#define FLIP_NEIGH_IDLE_S	300	/* facts 1.9 */
+#define FLIP_SWEEP_S		25	/* facts 1.6 */
+#define FLIP_LOCATE_MS_MIN	100	/* facts 1.8: period */
+
+/* net.flip.*, per namespace: flip_sysctl.c has defaults and bounds */
+struct flip_tunables {
+	unsigned int	max_routes;
+	unsigned int	max_neighbours;
+	unsigned int	max_endpoints;
+	unsigned int	max_locates;
+	unsigned int	locate_queue_bytes;
+	unsigned int	locate_rate;
+	unsigned int	route_idle_s;
+	unsigned int	forwarding;
+	unsigned int	rmem_default;
+	unsigned long	reass_bytes;
+	unsigned int	raw_group_range[2];
+};
+
+/* one slot of the loop cache */
+struct flip_loop {
+	flip_addr_t	src;
+	u32		messid;
+	u32		offset;
+	unsigned long	when;
+};
+
+/**
+ * struct flip_ns - the FLIP of one network namespace
+ * @net: the namespace
+ * @stats: counters
+ * @tune: sysctls
+ * @eps: endpoints by public address, several to one address
+ * @ep_mutex: changes of @eps and @bcast_eps
+ * @n_eps: their number
+ * @bcast_eps: endpoints that take all broadcasts
+ * @networks: list of networks, changed under RTNL
+ * @n_networks: their number
+ * @next_index: number of the next network
+ * @lock: routes, locations, neighbours
+ * @routes: struct flip_route by address
+ * @route_list: all of them, oldest first
+ * @n_routes: their number
+ * @n_locs: number of locations
+ * @neighs: struct flip_neigh by network and MAC
+ * @neigh_list: all of them, oldest first
+ * @n_neighs: their number
+ * @locate_lock: pending locates
+ * @locates: hash of them
+ * @n_locates: their number, read without the lock to skip the look-up
+ * @locate_bytes: truesize of what is queued for them
+ * @loop_lock: loop cache
+ * @loops: the cache, there from the first network on
+ * @seed: of all hashes
+ * @reass_bytes: truesize of partial messages
+ * @sweep: ages routes and neighbours
+ * @sysctl: registered table
+ */
+struct flip_ns {
+	struct net		*net;
+	struct flip_stats __percpu *stats;
+	struct flip_tunables	tune;
+
+	struct rhltable		eps;
+	struct mutex		ep_mutex;
+	unsigned int		n_eps;
+	struct list_head	bcast_eps;
+
+	struct list_head	networks;
+	unsigned int		n_networks;
+	u32			next_index;
+
+	spinlock_t		lock;
+	struct rhashtable	routes;
+	struct list_head	route_list;
+	unsigned int		n_routes;
+	unsigned int		n_locs;
+	struct rhashtable	neighs;
+	struct list_head	neigh_list;
+	unsigned int		n_neighs;
+
+	spinlock_t		locate_lock;
+	struct hlist_head	locates[64];
+	atomic_t		n_locates;
+	unsigned int		locate_bytes;
+
+	spinlock_t		loop_lock;
+	struct flip_loop	*loops;
+	u32			seed;
+
+	atomic64_t		reass_bytes;
+	struct delayed_work	sweep;
+	struct ctl_table_header	*sysctl;
+};
+
+extern unsigned int flip_ns_id;
+extern int flip_family;
+extern struct workqueue_struct *flip_wq;
+
+static inline struct flip_ns *flip_ns(const struct net *net)
+{
+	return net_generic(net, flip_ns_id);
+}
+
+#define flip_stat_inc(ns, which)	this_cpu_inc((ns)->stats->c[FLIP_STAT_##which])
+#define flip_stat_add(ns, which, n)	this_cpu_add((ns)->stats->c[FLIP_STAT_##which], n)
+
+/* per-CPU counters of a network */
+struct flip_network_stats {
+	unsigned long	rx_packets, rx_bytes, rx_dropped;
+	unsigned long	tx_packets, tx_bytes, tx_dropped;
+};
+
+/**
+ * struct flip_network - a device FLIP runs over
+ * @list: in the namespace, RCU
+ * @ns: namespace
+ * @dev: device, held until a grace period after @dead
+ * @tracker: of that reference
+ * @index: number, never 0
+ * @weight: hops for crossing it
+ * @trusted: SECURITY may cross it
+ * @up: switched on
+ * @running: packets can pass now
+ * @dead: being removed
+ * @mtu: payload of one packet
+ * @pt: receiver of its frames
+ * @stats: counters
+ * @rate_lock: of the LOCATE budget
+ * @rate_stamp: begin of the current second
+ * @rate_count: LOCATEs taken in it
+ * @mc_lock: of @mc
+ * @mc: group MACs taken (struct flip_mc)
+ * @n_mc: their number
+ * @mc_work: takes and gives back group MACs
+ * @refs: holders
+ * @rcu: frees it
+ */
+struct flip_network {
+	struct list_head	list;
+	struct flip_ns		*ns;
+	struct net_device	*dev;
+	netdevice_tracker	tracker;
+	u32			index;
+	u16			weight;
+	bool			trusted;
+	bool			up;
+	bool			running;
+	bool			dead;
+	unsigned int		mtu;
+	struct packet_type	pt;
+	struct flip_network_stats __percpu *stats;
+	spinlock_t		rate_lock;
+	unsigned long		rate_stamp;
+	unsigned int		rate_count;
+	spinlock_t		mc_lock;
+	struct list_head	mc;
+	unsigned int		n_mc;
+	struct work_struct	mc_work;
+	refcount_t		refs;
+	struct rcu_head		rcu;
+};
+
+static inline bool flip_network_usable(const struct flip_network *n)
+{
+	return READ_ONCE(n->running) && !READ_ONCE(n->dead);
+}
+
+/* key of a neighbour */
+struct flip_neigh_key {
+	u32	network;
+	u8	mac[ETH_ALEN];
+	u16	zero;
+};
+
+/**
+ * struct flip_neigh - a machine on one of our networks
+ * @node: in ns->neighs
+ * @key: network number and MAC
+ * @list: in ns->neigh_list
+ * @network: its network, held
+ * @locs: locations at it (flip_loc.by_neigh), under ns->lock
+ * @n_locs: their number
+ * @heard: when a frame of it came last
+ * @dead: no longer in the table
+ * @refs: holders
+ * @lock: all below
+ * @credits: packets we may send
+ * @owed: credits to give back
+ * @held: packets of it waiting here to be forwarded (not under @lock)
+ * @running: somebody is sending from the flows
+ * @rerun: and shall look again
+ * @tries: REQCREDITs without an answer
+ * @since: when credits ran out
+ * @ready: flows with a packet to send, round robin
+ * @flows: all flows by destination
+ * @n_queued: forwarded packets waiting
+ * @n_msgs: messages being sent
+ * @timer: asks for credits when stuck
+ * @rcu: frees it
+ */
+struct flip_neigh {
+	struct rhash_head	node;
+	struct flip_neigh_key	key;
+	struct list_head	list;
+	struct flip_network	*network;
+	struct list_head	locs;
+	unsigned int		n_locs;
+	unsigned long		heard;
+	bool			dead;
+	refcount_t		refs;
+
+	spinlock_t		lock;
+	unsigned int		credits;
+	unsigned int		owed;
+	atomic_t		held;
+	bool			running;
+	bool			rerun;
+	unsigned int		tries;
+	unsigned long		since;
+	struct list_head	ready;
+	struct hlist_head	flows[16];
+	unsigned int		n_queued;
+	unsigned int		n_msgs;
+	struct timer_list	timer;
+	struct rcu_head		rcu;
+};
+
+/* state of a location in the set-up of hardware multicast, facts 1.10 */
+enum flip_mc_state {
+	FLIP_MC_NONE,		/* not asked */
+	FLIP_MC_ASKED,		/* MCREQ sent */
+	FLIP_MC_MEMBER,		/* MCACK came */
+	FLIP_MC_REFUSED,	/* MCNAK came */
+};
+
+/**
+ * struct flip_loc - where an address is: a location of a route
+ * @list: in the route, RCU; latest learned first
+ * @by_neigh: in the neighbour, under ns->lock
+ * @route: route it belongs to, valid as long as the location is linked
+ * @neigh: neighbour to send to, held
+ * @hops: distance
+ * @count: destinations behind it
+ * @trusted: those reached over trusted networks only
+ * @mc: state of hardware multicast
+ * @mc_when: when MCREQ was sent last
+ * @rcu: frees it
+ */
+struct flip_loc {
+	struct list_head	list;
+	struct list_head	by_neigh;
+	struct flip_route	*route;
+	struct flip_neigh	*neigh;
+	u16			hops;
+	u16			count;
+	u16			trusted;
+	u8			mc;
+	unsigned long		mc_when;
+	struct rcu_head		rcu;
+};
+
+/**
+ * struct flip_route - an address somewhere else
+ * @node: in ns->routes
+ * @addr: public address
+ * @list: in ns->route_list
+ * @locs: its locations, RCU
+ * @n_locs: their number
+ * @used: when a packet came from it or went to it last
+ * @rcu: frees it
+ */
+struct flip_route {
+	struct rhash_head	node;
+	flip_addr_t		addr;
+	struct list_head	list;
+	struct list_head	locs;
+	unsigned int		n_locs;
+	unsigned long		used;
+	struct rcu_head		rcu;
+};
+
+/**
+ * struct flip_pkt - a packet on its way through the switch
+ * @h: its header
+ * @net: network it came by, NULL: this machine
+ * @mac: who sent it on that network
+ * @neigh: the same as a neighbour, NULL: not known as one; valid under RCU
+ * @host: the frame was for our MAC alone
+ */
+struct flip_pkt {
+	struct flip_hdr		h;
+	struct flip_network	*net;
+	u8			mac[ETH_ALEN];
+	struct flip_neigh	*neigh;
+	bool			host;
+};
+
+/* what is noted in skb->cb of a packet waiting for credits */
+struct flip_cb {
+	struct flip_neigh	*from;	/* gets a credit back when the packet has left, or NULL */
+};
+
+static inline struct flip_cb *flip_cb(struct sk_buff *skb)
+{
+	return (struct flip_cb *)skb->cb;
+}
+
+/* flip_ep.c */
+struct flip_ep {
+	struct rhlist_head	node;
+	flip_addr_t		addr;
+	struct flip_ns		*ns;
+	const struct flip_ep_ops *ops;
+	struct module		*owner;
+	void			*priv;
+	atomic_t		messid;
+	bool			bcast;
+	bool			dead;
+	struct list_head	bcast_node;
+	struct rcu_head		rcu;
+};
+
+int flip_ep_ns_init(struct flip_ns *ns);
+void flip_ep_ns_exit(struct flip_ns *ns);
+struct flip_ep *flip_ep_lookup(struct flip_ns *ns, flip_addr_t addr);
+unsigned int flip_ep_members(struct flip_ns *ns, flip_addr_t addr);
+void flip_ep_listen_bcast(struct flip_ep *ep, bool on);
+void flip_deliver(struct flip_ns *ns, struct sk_buff *skb, const struct flip_rx *rx,
+		  bool multi, const struct flip_ep *skip);
+void flip_undelivered(struct flip_ns *ns, struct sk_buff *skb, const struct flip_rx *rx,
+		      enum flip_undeliv why);
+
+/* flip_local.c */
+int flip_local_init(void);
+void flip_local_exit(void);
+bool flip_upcall_begin(void) __acquires(RCU);
+void flip_upcall_end(bool outer) __releases(RCU);
+void flip_local_send(struct flip_ns *ns, struct sk_buff *skb, const struct flip_rx *rx,
+		     bool multi, const struct flip_ep *skip);
+void flip_local_flush(void);
+
+/* flip_neigh.c */
+int flip_neigh_ns_init(struct flip_ns *ns);
+void flip_neigh_ns_exit(struct flip_ns *ns);
+struct flip_neigh *flip_neigh_lookup(struct flip_ns *ns, const struct flip_network *n,
+				     const u8 *mac);
+struct flip_neigh *flip_neigh_make(struct flip_ns *ns, struct flip_network *n, const u8 *mac,
+				   struct list_head *gone);
+bool flip_neigh_hold(struct flip_neigh *neigh);
+void flip_neigh_put(struct flip_neigh *neigh);
+void flip_neigh_unlink(struct flip_ns *ns, struct flip_neigh *neigh, struct list_head *gone);
+void flip_neigh_bury(struct flip_ns *ns, struct list_head *gone);
+void flip_neigh_forget(struct flip_neigh *neigh);
+void flip_neigh_flush(struct flip_ns *ns, const struct flip_network *n, bool routes_only);
+void flip_neigh_key_set(struct flip_neigh_key *key, const struct flip_network *n, const u8 *mac);
+void flip_neigh_sweep(struct flip_ns *ns);
+
+/* flip_route.c */
+enum flip_route_why {
+	FLIP_ROUTE_OK,
+	FLIP_ROUTE_UNKNOWN,
+	FLIP_ROUTE_TOOFAR,
+	FLIP_ROUTE_UNSAFE,
+};
+
+int flip_route_ns_init(struct flip_ns *ns);
+void flip_route_ns_exit(struct flip_ns *ns);
+struct flip_route *flip_route_lookup(struct flip_ns *ns, flip_addr_t addr);
+struct flip_loc *flip_route_best(struct flip_route *r, const struct flip_network *not_net,
+				 u16 budget, bool secure, enum flip_route_why *why);
+struct flip_loc *flip_route_find(struct flip_ns *ns, flip_addr_t addr,
+				 const struct flip_network *not_net, u16 budget, bool secure,
+				 enum flip_route_why *why);
+unsigned int flip_route_count(struct flip_ns *ns, flip_addr_t addr,
+			      const struct flip_network *not_net, unsigned int *trusted,
+			      u16 *farthest);
+void flip_route_learn(struct flip_ns *ns, struct flip_pkt *p);
+void flip_route_relearn(struct flip_ns *ns, struct flip_pkt *p);
+void flip_route_install(struct flip_ns *ns, struct flip_pkt *p, flip_addr_t addr, u16 hops,
+			u16 count, u16 trusted, bool only);
+void flip_route_remove(struct flip_ns *ns, flip_addr_t addr, const struct flip_network *except);
+void flip_route_remove_at(struct flip_ns *ns, flip_addr_t addr, const struct flip_network *n,
+			  const u8 *mac);
+void flip_route_loc_unlink(struct flip_ns *ns, struct flip_loc *loc);
+void flip_route_sweep(struct flip_ns *ns);
+void flip_sweep_work(struct work_struct *work);
+
+static inline void flip_route_touch(struct flip_route *r)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(r->used) != now)
+		WRITE_ONCE(r->used, now);
+}
+
+/* flip_loop.c */
+bool flip_loop_seen(struct flip_ns *ns, flip_addr_t src, u32 messid, u32 offset);
+unsigned int flip_loop_slot(flip_addr_t src, u32 messid, u32 offset, u32 seed);
+
+/* flip_locate.c */
+struct flip_want {
+	struct flip_ep		*ep;
+	flip_addr_t		dst;
+	u32			ltime_ms;
+	u16			members;	/* of a multicast, 0: unicast */
+	bool			secure;
+	bool			forced;
+	bool			skip_src;
+	bool			hipri;
+};
+
+int flip_locate_ns_init(struct flip_ns *ns);
+void flip_locate_ns_exit(struct flip_ns *ns);
+int flip_locate_queue(struct flip_ns *ns, const struct flip_want *w, struct sk_buff *skb,
+		      u32 messid);
+bool flip_locate_join(struct flip_ns *ns, const struct flip_want *w, struct sk_buff *skb,
+		      u32 messid);
+int flip_locate_wait(struct flip_ns *ns, const struct flip_want *w, long *tmo);
+void flip_locate_found(struct flip_ns *ns, flip_addr_t addr);
+void flip_locate_drop_ep(struct flip_ns *ns, const struct flip_ep *ep);
+
+static inline bool flip_locate_pending(const struct flip_ns *ns)
+{
+	return atomic_read(&ns->n_locates);
+}
+
+/* flip_locate.c: the schedule, apart so that it can be tested */
+struct flip_schedule {
+	u16	hops;		/* budget of the next LOCATE */
+	u32	interval;	/* ms after it */
+	bool	forced;
+};
+
+void flip_schedule_start(struct flip_schedule *s, bool forced, u16 first);
+void flip_schedule_next(struct flip_schedule *s);
+
+/* flip_switch.c */
+void flip_switch_rx(struct flip_ns *ns, struct sk_buff *skb, struct flip_pkt *p, u8 credits);
+void flip_flood(struct flip_ns *ns, struct sk_buff *skb, const struct flip_hdr *h,
+		const struct flip_network *except);
+
+/* flip_send.c */
+void flip_send_queued(struct flip_ns *ns, struct sk_buff *skb, const struct flip_want *w,
+		      u32 messid);
+void flip_rx_of(struct flip_rx *rx, const struct flip_hdr *h);
+
+/* flip_frag.c */
+int flip_xmit(struct flip_network *n, const u8 *mac, struct sk_buff *skb,
+	      const struct flip_hdr *h);
+int flip_xmit_neigh(struct flip_neigh *neigh, struct sk_buff *skb, const struct flip_hdr *h,
+		    struct flip_neigh *from);
+int flip_hdr_push(struct sk_buff *skb, const struct flip_hdr *h);
+
+/* flip_reass.c */
+void flip_reass_limit(struct flip_reass *r, u64 max_bytes);
+
+/* flip_credit.c */
+struct flip_flow;
+
+/**
+ * struct flip_txmsg - a large message on its way to a neighbour, on its sender's stack
+ * @node: in its flow, oldest first; empty once the last packet has left, or after an error
+ * @flow: messages and packets to the same address
+ * @neigh: neighbour, held
+ * @q: packets ready to be sent
+ * @wq: its sender
+ * @end: no packet will be added
+ * @error: sending is over: neighbour or network gone
+ */
+struct flip_txmsg {
+	struct list_head	node;
+	struct flip_flow	*flow;
+	struct flip_neigh	*neigh;
+	struct sk_buff_head	q;
+	wait_queue_head_t	wq;
+	bool			end;
+	int			error;
+};
+
+void flip_credit_init(struct flip_neigh *neigh);
+void flip_credit_bury(struct flip_neigh *neigh);
+int flip_credit_forward(struct flip_neigh *neigh, struct sk_buff *skb, flip_addr_t dst,
+			struct flip_neigh *from);
+int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, flip_addr_t dst, bool hipri);
+int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, long *tmo);
+int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo);
+void flip_credit_consumed(struct flip_neigh *neigh);
+void flip_credit_rx(struct flip_neigh *neigh, enum flip_fc type, unsigned int count);
+unsigned int flip_credit_add(unsigned int have, unsigned int more, bool *excess);
+unsigned int flip_credit_take(unsigned int *owed);
+
+/* flip_eth.c */
+extern const u8 flip_eth_bcast[ETH_ALEN];
+int flip_eth_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type *pt,
+		 struct net_device *orig_dev);
+struct sk_buff *flip_eth_alloc(unsigned int len, gfp_t gfp);
+int flip_eth_xmit(struct flip_network *n, struct sk_buff *skb, const u8 *mac, enum flip_fc type,
+		  u8 count);
+void flip_eth_control(struct flip_network *n, const u8 *mac, enum flip_fc type, u8 count,
+		      const void *body, unsigned int len);
+
+/* flip_net.c */
+int flip_net_init(void);
+void flip_net_exit(void);
+void flip_net_ns_exit(struct flip_ns *ns);
+struct netlink_ext_ack;
+struct flip_network *flip_network_add(struct flip_ns *ns, struct net_device *dev, u16 weight,
+				      bool trusted, bool up, struct netlink_ext_ack *extack);
+void flip_network_del(struct flip_network *n);
+void flip_network_set(struct flip_network *n, int weight, int trusted, int up);
+struct flip_network *flip_network_by_index(struct flip_ns *ns, u32 index);
+struct flip_network *flip_network_by_dev(struct flip_ns *ns, const struct net_device *dev);
+void flip_network_put(struct flip_network *n);
+bool flip_network_locate_ok(struct flip_network *n);
+u16 flip_network_least_weight(struct flip_ns *ns);
+
+/* flip_mcast.c */
+void flip_mc_init(struct flip_network *n);
+void flip_mc_exit(struct flip_network *n);
+void flip_mc_rx(struct flip_network *n, const u8 *mac, enum flip_fc type, const u8 *body,
+		unsigned int len);
+void flip_mc_xmit(struct flip_ns *ns, struct sk_buff *skb, const struct flip_hdr *h,
+		  struct flip_route *r, const struct flip_network *except);
+void flip_mc_ep_gone(struct flip_ns *ns, flip_addr_t addr);
+
+/* flip_sock.c, flip_proto.c */
+int flip_proto_init(void);
+void flip_proto_exit(void);
+int flip_sock_init(void);
+void flip_sock_exit(void);
+
+/* flip_nl.c */
+int flip_nl_init(void);
+void flip_nl_exit(void);
+void flip_nl_notify_net(struct flip_network *n, enum flip_cmd cmd, gfp_t gfp);
+void flip_nl_notify_neigh(struct flip_neigh *neigh, enum flip_cmd cmd);
+void flip_nl_notify_locate(struct flip_ns *ns, flip_addr_t addr);
+
+/* flip_sysctl.c */
+int flip_sysctl_ns_init(struct flip_ns *ns);
+void flip_sysctl_ns_exit(struct flip_ns *ns);
+
+/* hash of an address: eight bytes a stranger may have chosen, so the seed is secret */
+static inline u32 flip_addr_hash(flip_addr_t a, u32 seed)
+{
+	u64 v = (__force u64)a;
+
+	return jhash_2words((u32)v, (u32)(v >> 32), seed);
+}
+
+#endif /* _FLIP_INT_H */
