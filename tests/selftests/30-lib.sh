@@ -44,7 +44,7 @@ done
 text=$("$bin/echo_client" "$(cat "$out")" "hello from node $NODE")
 [ "$text" = "hello from node $NODE" ] || fail "echo example: '$text'"
 kill -9 $server
-wait $server 2>/dev/null
+{ wait $server; } 2>/dev/null
 
 # remote
 "$bin/amctl" net add eth0 || fail "amctl net add eth0"
