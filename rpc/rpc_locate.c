@@ -5,8 +5,8 @@
  * One call at a time looks for a port (loc->locator); others that want it wait for what it finds
  * and, should it give up or be interrupted, take its place with the time they have left.
  *
- * LOCATEs are broadcast with a hop budget of 3, 7, 15, 25, 25, ...: 100 ms apart, doubling from
- * the second 25 on, and the limit is looked at after each interval. The original's first
+ * LOCATEs are broadcast with a hop budget of 3, 7, 15, 25, 25, ...: 100 ms apart, doubling after
+ * the second 25, and the limit is looked at after each interval. The original's first
  * attempt has budget 1, never leaves the machine and costs 100 ms; here the namespace's own ports
  * are looked up first and the network is asked at once.
  *
@@ -209,7 +209,7 @@ int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
 	struct amrpc_net *an = call->file->an;
 	struct amrpc_loc *loc = loc_get(an, call->port);
 	unsigned int hops = 3, step = AMRPC_LOCATE_STEP, elapsed = 0;
-	bool at_max = false, locator = false;
+	bool locator = false;
 	int err;
 
 	if (!loc)
@@ -263,8 +263,6 @@ int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
 		elapsed += step;
 		if (hops < FLIP_MAX_HOPS)
 			hops = min(2 * hops + 1, (unsigned int)FLIP_MAX_HOPS);
-		else if (!at_max)
-			at_max = true;
 		else
 			step *= 2;
 	}

@@ -268,7 +268,12 @@ static bool fill_remote(struct amrpc_tx *tx, const struct amrpc_wire *w, struct 
 	tx->req_dest = w->dest;
 	tx->req_messid = rx->messid;
 	tx->idx = AMRPC_SERVER_IDX;
-	tx->secure = rx->flags & FLIP_F_SECURITY;
+	/*
+	 * Replies are secure by default; the original even loses the flag of a REQUEST it resends
+	 * after a locate (wire-observed 3). Only who chose to cross untrusted networks, and did,
+	 * is answered the same way.
+	 */
+	tx->secure = rx->flags & FLIP_F_SECURITY || !(rx->flags & FLIP_F_UNSAFE);
 	tx->data = *d;
 	return true;
 }
