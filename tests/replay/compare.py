@@ -60,8 +60,12 @@ class Table:
                 return rule
         raise Mismatch(f"fields.tbl has no line for {field} of {kind}")
 
+    def order(self, kind):
+        """"own", "credit" or "" """
+        return next((how for m, how in self.orders if fnmatch.fnmatchcase(kind, m)), "")
+
     def own_order(self, kind):
-        return any(fnmatch.fnmatchcase(kind, m) and how == "own" for m, how in self.orders)
+        return self.order(kind) == "own"
 
     def timing(self, kind, after):
         """(names the frame before, low, high) or None"""

@@ -12,7 +12,13 @@ from compare import Comparer, Mismatch
 EARLY_MS = 15.0		# a 10 ms tick of the original, and measuring
 PROGRAM_MS = 10.0	# captured later than this after its cause: the program's doing
 LINGER_MS = 700.0	# nothing more may come
+WINDOW = 8		# credits each side has at first
 PATIENCE_MS = 15000.0	# for a frame of ours without a time of its own
+
+
+def large(f):
+    """a packet that costs a credit (facts 1.9)"""
+    return f["fc.type"] == 0 and f["flip.type"] == fw.UNIDATA and f["flip.total"] > 1458
 
 
 class Step:
@@ -50,6 +56,20 @@ class Script:
         return next(s for s in self.steps if s.no == no and s.seg == seg)
 
 
+def cause(script, i, how, role):
+    """the step of the peer that our step @i may not come before, or None; @how: Table.order()"""
+    step = script.steps[i]
+    peers = [s for s in script.steps[:i] if not s.ours]
+    if how == "credit":
+        peers = [s for s in peers if s.frame.kind != "CREDIT"]
+    if role == "router" and "flip.messid" in step.frame:
+        same = [s for s in peers if s.segment != step.segment and
+                all(s.frame.get(n) == step.frame[n] for n in
+                    ("flip.type", "flip.src", "flip.messid", "flip.offset"))]
+        peers = same or peers
+    return peers[-1] if peers else None
+
+
 class Failure(Exception):
     pass
 
@@ -78,6 +98,8 @@ class Replay:
         self.last = None	# (captured, live) time of the last step done
         self.sent = {}		# segment: times of the large fragments sent
         self.returned = {}	# segment: credits that came back
+        self.window = {}	# segment: [(time, credits we were given)]
+        self.used = {}		# segment: credits our fragments have cost
 
     # -- the run ---------------------------------------------------------------------------
 
@@ -156,19 +178,18 @@ class Replay:
         self.last = (step.frame.t, f.t)
 
     def _order(self, i, step, f):
-        if self.table.own_order(step.frame.kind):
+        how = self.table.order(step.frame.kind)
+        if how == "own":
             return	# checked as it came in
-        for prev in reversed(self.script.steps[:i]):
-            if not prev.ours:
-                if f.t < prev.live.t:
-                    raise Failure(f"{step}: came {1e3 * (prev.live.t - f.t):.3f} ms before "
-                                  f"{prev}, to which it is the answer, was sent")
-                return
+        prev = cause(self.script, i, how, self.role)
+        if prev and f.t < prev.live.t:
+            raise Failure(f"{step}: came {1e3 * (prev.live.t - f.t):.3f} ms before {prev}, to "
+                          f"which it is the answer, was sent")
 
     def _time(self, i, step, f):
         before = [s for s in self.script.steps[:i] if s.ours]
         own = before[-1] if before else None
-        peer = next((s for s in reversed(self.script.steps[:i]) if not s.ours), None)
+        peer = cause(self.script, i, self.table.order(step.frame.kind), self.role)
         rule = self.table.timing(step.frame.kind, own.frame.kind if own else None)
         if not rule:
             return
@@ -205,8 +226,9 @@ class Replay:
         t = self.link.send(step.segment, bytes(f.raw))
         if t is not None:
             f.t = t
-        if f["fc.type"] == 0 and f["flip.type"] == fw.UNIDATA and f["flip.total"] > 1458:
+        if large(f):
             self.sent.setdefault(step.segment, []).append(f.t)
+        self._granted(step.segment, f)
         self.log(f"sent {step.no:3d}{step.seg} {f.summary()}")
         if f.kind == "RPC REQUEST":
             self.comparer.request(step.frame, f)
@@ -251,10 +273,22 @@ class Replay:
         self.queue.append((seg, f))
         return True
 
+    def _granted(self, seg, f):
+        """the peer's frame @f gives credits to us"""
+        if f["fc.type"] == 2 or (large(f) and f["fc.count"]):
+            self.window.setdefault(seg, [(0.0, WINDOW)]).append((f.t, f["fc.count"]))
+        elif f["fc.type"] == 6:
+            self.window[seg] = [(f.t, f["fc.count"] + self.used.get(seg, 0))]
+
     def _credits(self, seg, f):
+        if large(f):
+            self.used[seg] = self.used.get(seg, 0) + 1
+            have = sum(n for t, n in self.window.get(seg, [(0.0, WINDOW)]) if t <= f.t)
+            if self.used[seg] > have:
+                raise Failure(f"a fragment more than the {have} credits there were: "
+                              f"{f.summary()}")
         back = 0
-        if f["fc.type"] == 2 or (f["fc.type"] == 0 and f["flip.type"] == fw.UNIDATA and
-                                 f["flip.total"] > 1458):
+        if f["fc.type"] == 2 or large(f):
             back = f["fc.count"]
         if back:
             self.returned[seg] = self.returned.get(seg, 0) + back

@@ -11,7 +11,7 @@ import random
 
 import flipwire as fw
 from compare import Mapping, Table, show, space_of
-from engine import EARLY_MS, PROGRAM_MS, Failure, Replay, Script
+from engine import EARLY_MS, PROGRAM_MS, WINDOW, Failure, Replay, Script, cause, large
 
 SLACK = 200.0
 
@@ -270,7 +270,7 @@ def map_wrongs(where, i, c, name, v, rule, used, twin):
             yield Wrong(f"{where} falling", True, (i, change(name, (least - 1) & 0xffffffff)))
 
 
-def frame_wrongs(script, i):
+def frame_wrongs(script, i, role):
     step = script.steps[i]
     yield Wrong(f"{step} missing", True, (i, lambda f: []))
     yield Wrong(f"{step} twice", True, (i, lambda f: [bytes(f.raw)] * 2))
@@ -285,8 +285,18 @@ def frame_wrongs(script, i):
         yield Wrong(f"{step} too late", True, shift={i: (2 * SLACK + 1) / 1e3})
     if timed and rule[0] and gap > 100 + 2 * EARLY_MS:
         yield Wrong(f"{step} too early", True, shift={i: -(100 + 2 * EARLY_MS) / 1e3})
-    if i and not script.steps[i - 1].ours and not TABLE.own_order(step.frame.kind):
-        yield Wrong(f"{step} before its cause", True, shift={i: -(gap / 1e3 + 0.000002)})
+    prev = script.steps[i - 1] if i else None
+    if prev and not prev.ours and not TABLE.own_order(step.frame.kind):
+        why = cause(script, i, TABLE.order(step.frame.kind), role)
+        if why is prev:
+            yield Wrong(f"{step} before its cause", True, shift={i: -(gap / 1e3 + 0.000002)})
+        elif prev.frame.kind == "CREDIT":
+            # allowed as long as there are credits without that frame
+            have = WINDOW + sum(s.frame["fc.count"] for s in script.steps[:i - 1] if not s.ours and
+                                (s.frame.kind == "CREDIT" or large(s.frame)))
+            used = sum(s.ours and large(s.frame) for s in script.steps[:i + 1])
+            yield Wrong(f"{step} before the credit for it", used > have,
+                        shift={i: -(gap / 1e3 + 0.000002)})
     nxt = script.steps[i + 1] if i + 1 < len(script.steps) else None
     if nxt and nxt.ours and not TABLE.own_order(nxt.frame.kind) and \
        not TABLE.own_order(step.frame.kind):
@@ -320,7 +330,7 @@ def wrongs(scenario):
         if n > 3 and rest and step.frame.kind == "fragment":
             continue
         yield from field_wrongs(scenario, script, twin, i, used)
-        yield from frame_wrongs(script, i)
+        yield from frame_wrongs(script, i, scenario.role)
         yield stray(i)
 
 
