@@ -62,7 +62,6 @@ mistake 1 ls ls
 rm -f /etc/amoeba/root
 # nobody serves it
 mistake 1 ls ls '1:2:3:4:5:6/7(FF)/1:2:3:4:5:6'
-mistake 1 rm rm x '1:2:3:4:5:6/7(FF)/1:2:3:4:5:6'
 # without the right to configure, without the right to the device
 if id nobody >/dev/null 2>&1; then
 	cp "$(command -v amctl)" /tmp/amctl 2>/dev/null

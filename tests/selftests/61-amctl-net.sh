@@ -29,9 +29,9 @@ python3 -c 'import json
 e = json.loads(open("/tmp/events").readline())
 assert e["event"] == "network up" and e["dev"] == "eth0", e' || fail "event: $(cat /tmp/events)"
 [ "$(js 'd[0]["dev"], d[0]["weight"], d[0]["trusted"], d[0]["state"]' net list)" = \
-	"('eth0', 5, False, 'up')" ] || fail "$(amctl net)"
+	"eth0 5 False up" ] || fail "$(amctl net)"
 amctl net set eth0 weight 3 trusted on || fail "net set"
-[ "$(js 'd[0]["weight"], d[0]["trusted"]' net list eth0)" = "(3, True)" ] || fail "$(amctl net)"
+[ "$(js 'd[0]["weight"], d[0]["trusted"]' net list eth0)" = "3 True" ] || fail "$(amctl net)"
 amctl net set eth0 up off
 [ "$(js 'd[0]["state"]' net list)" = off ] || fail "up off: $(amctl net)"
 amctl net set eth0 up on
@@ -45,18 +45,18 @@ if [ "$NODE" = 1 ]; then
 	server=$!
 	sleep 0.5
 	[ "$(js 'd[0]["port"], d[0]["servers"], d[0]["waiting"]' port)" = \
-		"('0d:6e:00:b1:2a:fe', 1, 1)" ] || fail "port: $(amctl port)"
+		"0d:6e:00:b1:2a:fe 1 1" ] || fail "port: $(amctl port)"
 	[ "$(js 'len(d)' addr)" -ge 1 ] || fail "addr: $(amctl addr)"
 fi
 barrier served
 if [ "$NODE" = 2 ]; then
 	[ "$($echo_client d:6e:0:b1:2a:fe hello)" = hello ] || fail "the call"
-	[ "$(js 'd[0]["port"], d[0]["state"]' port cache)" = "('0d:6e:00:b1:2a:fe', 'known')" ] ||
+	[ "$(js 'd[0]["port"], d[0]["state"]' port cache)" = "0d:6e:00:b1:2a:fe known" ] ||
 		fail "cache: $(amctl port cache)"
 	mac=$(js 'd[0]["location"]' neigh)
 	[ "$mac" = 52:54:00:00:00:01 ] || fail "neigh: $(amctl neigh)"
 	address=$(js 'd[0]["address"]' route)
-	[ "$(js 'd[0]["location"], d[0]["dev"]' route get "$address")" = "('$mac', 'eth0')" ] ||
+	[ "$(js 'd[0]["location"], d[0]["dev"]' route get "$address")" = "$mac eth0" ] ||
 		fail "route get $address: $(amctl route)"
 	[ "$(js '[c["value"] for c in d if c["counter"] == "calls_ok"][0]' stat)" = 1 ] ||
 		fail "stat: $(amctl stat)"

@@ -30,14 +30,17 @@ if [ "$NODE" = 1 ]; then
 	head -c 3000000 /dev/urandom >"$work/tree/large"
 	: >"$work/tree/nothing"
 	printf '#!/bin/sh\necho run\n' >"$work/tree/deep/script"
-	printf 'x' >"$work/tree/deep/er/a name with blanks"
+	printf 'x' >"$work/tree/deep/er/!name,with~signs"
 	ln -s ../large "$work/tree/deep/link"
 	amctl put -r "$work/tree" /home/tree 2>"$work/err" || fail "put -r: $(cat "$work/err")"
 	(cd "$work/tree" && find . -type f -o -type l | sort | xargs -d '\n' cksum) \
 		>"$SHARED/sums"
-	ln -s deep "$work/tree/deep/loop"
+	ln -s ../deep "$work/tree/deep/loop"
 	mkfifo "$work/tree/pipe"
+	: >"$work/tree/a blank"		# no name of the original's, nor of ours
 	amctl put -r "$work/tree" /home/again 2>"$work/err" && fail "a pipe was stored"
+	grep -q 'a blank: bad argument (.*ASCII' "$work/err" || fail "$(cat "$work/err")"
+	grep -q 'deep/loop: leads back' "$work/err" || fail "$(cat "$work/err")"
 	grep -q 'pipe: neither a file nor a directory (' "$work/err" || fail "$(cat "$work/err")"
 fi
 barrier stored

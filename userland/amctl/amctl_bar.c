@@ -6,9 +6,18 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "amctl.h"
+#include "amctl_main.h"
 
 #define REDRAW 0.1	/* seconds between two drawings */
+
+bool amctl_bar_drawn;
+
+void amctl_bar_clear(void)
+{
+	if (amctl_bar_drawn)
+		fputs("\r\033[K", stderr);
+	amctl_bar_drawn = false;
+}
 
 static bool bytes(const struct amctl_bar *b)
 {
@@ -42,7 +51,7 @@ void amctl_bar_hide(struct amctl_bar *b)
 {
 	if (!b->tty || b->quiet || b->drawn == 0)
 		return;
-	fputs("\r\033[K", stderr);
+	amctl_bar_clear();
 	b->drawn = 0;
 }
 
@@ -88,6 +97,7 @@ static void draw(struct amctl_bar *b, const char *detail)
 		fprintf(stderr, "  %.*s", room - n - 2, detail);
 	fputs("\033[K", stderr);
 	fflush(stderr);
+	amctl_bar_drawn = true;
 }
 
 void amctl_bar_set(struct amctl_bar *b, uint64_t done, const char *detail)

@@ -11,6 +11,9 @@ int amctl_main(int argc, char **argv);
 int amctl_version(void);
 int amctl_completion(int argc, char **argv);
 const struct amctl_object *amctl_object_nth(size_t n);	/* NULL past the last */
+/* a bar stands in the line of the cursor: whoever prints there clears it first */
+extern bool amctl_bar_drawn;
+void amctl_bar_clear(void);
 /* what amctl_bad() gives as the remedy: "usage: amctl net add DEV ..." */
 const char *amctl_usage_text(void);
 

@@ -23,6 +23,7 @@ static void error_line(const char *remedy, const char *fmt, va_list ap)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
 	fflush(stdout);
+	amctl_bar_clear();
 	fprintf(stderr, "%samctl:%s ", tty ? "\033[31m" : "", tty ? "\033[0m" : "");
 	if (amctl_where)
 		fprintf(stderr, "%s: ", amctl_where);
@@ -59,6 +60,7 @@ void amctl_note(const char *fmt, ...)
 	if (amctl_json)
 		return;
 	fflush(stdout);
+	amctl_bar_clear();
 	va_start(ap, fmt);
 	fputs("amctl: ", stderr);
 	vfprintf(stderr, fmt, ap);
@@ -92,6 +94,8 @@ static const struct {
 	{ AM_RPC_BADPORT, "the capability is null" },
 	{ AM_STD_CAPBAD, "the capability is false or its object is gone" },
 	{ AM_STD_COMBAD, "that server does not do this" },
+	{ AM_STD_ARGBAD, "parts of a name are printable ASCII without blanks, at most 255 "
+			 "characters" },
 	{ AM_STD_NOTNOW, "the server is busy; repeat it" },
 	{ AM_STD_NOSPACE, "the server's store is full: remove something" },
 	{ AM_STD_DENIED, "the capability lacks the right; use one with more rights" },
