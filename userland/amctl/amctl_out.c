@@ -23,6 +23,7 @@ static void error_line(const char *remedy, const char *fmt, va_list ap)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
 	fflush(stdout);
+	flockfile(stderr);	/* threads report too: a line stays a line */
 	amctl_bar_clear();
 	fprintf(stderr, "%samctl:%s ", tty ? "\033[31m" : "", tty ? "\033[0m" : "");
 	if (amctl_where)
@@ -31,6 +32,7 @@ static void error_line(const char *remedy, const char *fmt, va_list ap)
 		fprintf(stderr, "%s (%s)\n", text, remedy);
 	else
 		fprintf(stderr, "%s\n", text);
+	funlockfile(stderr);
 }
 
 int amctl_err(const char *remedy, const char *fmt, ...)
