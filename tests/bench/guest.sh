@@ -69,6 +69,7 @@ two()
 			barrier "end-$n"
 		fi
 	done
+	return 0
 }
 
 load || exit 1
