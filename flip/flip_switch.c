@@ -130,6 +130,7 @@ static void flip_pass_back(struct flip_ns *ns, struct sk_buff *skb, struct flip_
 	}
 	if (flip_ep_lookup(ns, h.src)) {
 		flip_rx_of(&rx, &h);
+		rx.network = p->net->index;
 		flip_undelivered(ns, skb, &rx, why);
 		return;
 	}
@@ -322,6 +323,7 @@ static void flip_rx_unidata(struct flip_ns *ns, struct sk_buff *skb, struct flip
 	}
 	if (flip_ep_lookup(ns, h->dst)) {
 		flip_rx_of(&rx, h);
+		rx.network = p->net->index;
 		flip_deliver(ns, skb, &rx, false, NULL);
 		goto consumed;
 	}
@@ -389,6 +391,7 @@ static void flip_rx_multidata(struct flip_ns *ns, struct sk_buff *skb, struct fl
 	}
 	if (local) {
 		flip_rx_of(&rx, h);
+		rx.network = p->net->index;
 		flip_deliver(ns, skb, &rx, true, NULL);
 	}
 }

@@ -71,6 +71,7 @@ enum flip_undeliv {
  * @hops: distance it came: 0 from this namespace
  * @flags: FLIP_F_SECURITY, FLIP_F_UNSAFE
  * @local: sent by an endpoint of this namespace
+ * @network: number of the network it came by, 0: this machine
  */
 struct flip_rx {
 	flip_addr_t	dst;
@@ -82,6 +83,7 @@ struct flip_rx {
 	u16		hops;
 	u8		flags;
 	bool		local;
+	u32		network;
 };
 
 struct flip_ep;

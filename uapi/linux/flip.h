@@ -43,6 +43,9 @@ struct sockaddr_flip {
 #define FLIP_LTIME		2	/* int, ms: how long to locate; 0: only known routes */
 #define FLIP_SENDFLAGS		3	/* int, FLIP_SEND_* */
 #define FLIP_RECVINFO		4	/* int, bool: deliver struct flip_recvinfo as a cmsg */
+#define FLIP_MEMBERS		5	/* int, 0 to 65535: multicast to at least so many; 0: unicast */
+#define FLIP_BROADCAST		6	/* int, bool: take broadcasts; not as a cmsg */
+#define FLIP_RECVERR		7	/* cmsg of MSG_ERRQUEUE only: struct sock_extended_err */
 
 /* FLIP_SENDFLAGS */
 #define FLIP_SEND_INVAL		0x1	/* forget the route, locate anew through all routers */
