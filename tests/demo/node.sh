@@ -65,7 +65,7 @@ if [ "$NODE" = 1 ]; then
 	start dird
 	await 20 test -s /etc/amoeba/root || die "dird: $(tail -1 "$log/dird")"
 	start bulletd --size 512M
-	await 20 amctl get /profile/cap/bulletsvr/default - || await 20 amctl ls -l /profile/cap/bulletsvr/default ||
+	await 20 amctl cap show /profile/cap/bulletsvr/default ||
 		die "bulletd: $(tail -1 "$log/bulletd")"
 	start rund
 	amctl root show >"$SHARED/root.new" || die "no root line"
@@ -86,30 +86,17 @@ if [ "$NODE" != 1 ]; then
 	exit 0
 fi
 
-hosts=$(amctl -j host list | grep -c '"name"')
+hosts=$(amctl -j host list | grep -c '"name"\|"host"')
 [ "$hosts" = "$NODES" ] || die "$hosts of $NODES hosts in the pool: $(amctl host list)"
-amctl host list | sed 's/^/DEMO say   /'
+amctl host list | while IFS= read -r line; do result "host $line"; done
 
 stage store
 src=/var/tmp/demo-src
-rm -rf "$src" /var/tmp/demo
+rm -rf "$src"
 mkdir -p "$src"
-# what the userland is built from, without what earlier builds left
-(cd "$AMOEBA_TREE" && tar -c --exclude=.git --exclude='*.o' userland cap include uapi) |
+# what the userland is built from, without its tests, which want more libraries
+(cd "$AMOEBA_TREE" && tar -c --exclude=tests userland cap include uapi) |
 	tar -x -C "$src" || die "the sources cannot be copied"
 amctl put -r "$src" /home/amoeba 2>"$log/put" || die "$(tail -1 "$log/put")"
-say "$(tail -1 "$log/put")"
+result "stored $(tail -1 "$log/put" | sed 's/^put: //') in /home/amoeba"
 rm -rf "$src"
-amctl get -r /home/amoeba /var/tmp/demo 2>"$log/get" || die "$(tail -1 "$log/get")"
-
-stage build
-begin=$(date +%s.%N)
-cd /var/tmp/demo/userland || die "the tree did not come back"
-amctl make -j "$((2 * NODES))" "${DEMO_TARGETS:-all}" >"$log/make" 2>&1 ||
-	die "amctl make: $(grep -E 'error|Error|amctl:' "$log/make" | head -1)"
-end=$(date +%s.%N)
-result seconds "$(echo "$end - $begin" | bc)"
-cp "$log/make" "$SHARED/make.log"
-
-stage run
-barrier built
