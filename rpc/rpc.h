@@ -80,8 +80,10 @@
 
 /* a queued request not picked up for this long is refused (NAK), ms */
 #define AMRPC_QUEUE_MS		5000
-#define AMRPC_QUEUE_LEN		256		/* requests per listen */
+#define AMRPC_QUEUE_LEN		256		/* requests per queue */
 #define AMRPC_QUEUE_BYTES	(64U << 20)	/* their data */
+/* a server that has had no thread waiting and no request in work for this long is not there */
+#define AMRPC_IDLE		HZ
 #define AMRPC_REPLY_KEEP	(64U << 10)	/* larger replies: putrep waits for the ACK */
 #define AMRPC_REASS_BYTES	(2ULL * AMOEBA_MAX_DATA)
 #define AMRPC_REASS_MSGS	256
@@ -107,6 +109,7 @@ struct amrpc_net {
 	spinlock_t		locs_lock;	/* lru, nr_locs */
 	struct list_head	locs_lru;
 	unsigned int		nr_locs;
+	atomic_t		locating;	/* calls that look for a port */
 	spinlock_t		kids_lock;	/* lru, nr_kids */
 	struct list_head	kids_lru;
 	unsigned int		nr_kids;
@@ -313,9 +316,12 @@ enum amrpc_tx_state {
 
 struct amrpc_tx {
 	refcount_t		ref;
-	struct amrpc_file	*file;
-	struct amrpc_listen	*listen;	/* while QUEUED; port->lock */
-	struct list_head	node;		/* listen->queue */
+	struct amrpc_net	*an;
+	struct amrpc_file	*file;		/* NULL for a local one in port->queue */
+	struct amrpc_queue	*queue;		/* it stands in; port->lock */
+	struct amrpc_listen	*listen;	/* it was taken through, while SERVING */
+	struct list_head	node;		/* queue->list */
+	u64			seq;		/* order of arrival among the port's queues */
 	spinlock_t		lock;
 	enum amrpc_tx_state	state;
 	bool			claimed;	/* by a putrep */
@@ -375,12 +381,20 @@ void amrpc_txs_exit(struct amrpc_net *an);
 
 /* ---- rpc_port.c -------------------------------------------------------------------------------- */
 
+/* accepted requests no thread has taken yet; port->lock */
+struct amrpc_queue {
+	struct list_head	list;		/* struct amrpc_tx */
+	unsigned int		len;
+	size_t			bytes;
+};
+
 struct amrpc_port {
 	struct rhash_head	node;
 	u64			port;		/* put-port */
 	spinlock_t		lock;
 	struct list_head	listens;
-	bool			dead;
+	struct amrpc_queue	queue;		/* local requests: for any of the listens */
+	u64			seq;
 	struct rcu_head		rcu;
 };
 
@@ -390,9 +404,9 @@ struct amrpc_listen {
 	struct list_head	on_port;
 	struct list_head	on_file;
 	struct list_head	waiters;	/* struct amrpc_waiter */
-	struct list_head	queue;		/* struct amrpc_tx */
-	unsigned int		nr_queued;
-	size_t			queued_bytes;
+	struct amrpc_queue	queue;		/* remote requests: addressed to this file */
+	unsigned int		serving;	/* taken and not answered */
+	unsigned long		last;		/* jiffies of the last getreq or putrep */
 };
 
 /* a thread in getreq */
@@ -405,7 +419,9 @@ struct amrpc_waiter {
 
 struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 port);
 void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue);
+void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx *tx, bool head);
 void amrpc_unqueue(struct amrpc_tx *tx);
+struct amrpc_tx *amrpc_port_next(struct amrpc_listen *l);
 struct amrpc_port *amrpc_port_find(struct amrpc_net *an, u64 port);	/* rcu */
 bool amrpc_port_served(struct amrpc_net *an, u64 port);
 int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,

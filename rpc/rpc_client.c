@@ -374,6 +374,17 @@ sent:
 	}
 }
 
+/* in the queue of a local server: any signal ends it, as before a request leaves */
+static int wait_queued(struct amrpc_call *call, unsigned long deadline)
+{
+	unsigned long tmo = msecs_to_jiffies(AMRPC_QUEUE_MS);
+	long left;
+
+	left = wait_event_interruptible_timeout(call->wq, READ_ONCE(call->events),
+						bounded(tmo, deadline));
+	return left < 0 ? -EINTR : take_events(call);
+}
+
 /*
  * Try the servers of this namespace. Returns a verdict <= 0, AGAIN (no server here, or it went away
  * without taking the request), or an errno in *err.
@@ -385,6 +396,7 @@ static int local_try(struct amrpc_call *call, const struct amoeba_trans *t, size
 	struct amrpc_buf *buf = NULL;
 	struct iov_iter it = *send;
 	struct amrpc_tx *tx;
+	bool queued;
 	int ret;
 
 	if (len) {
@@ -417,14 +429,26 @@ static int local_try(struct amrpc_call *call, const struct amoeba_trans *t, size
 		ret = ret == -ENOBUFS ? BUSY : AGAIN;
 		goto out;
 	}
+	queued = ret == 1;
 	for (;;) {
-		ret = wait_events(call, deadline ? bounded(MAX_SCHEDULE_TIMEOUT, deadline) :
-				  MAX_SCHEDULE_TIMEOUT);
+		ret = queued ? wait_queued(call, deadline) :
+			wait_events(call, bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+		if (ret <= 0 && queued) {
+			/* nobody took it: it has not left */
+			if (amrpc_tx_withdraw(tx)) {
+				if (ret == -EINTR)
+					ret = AMOEBA_RPC_ABORTED;
+				else
+					ret = expired(deadline) ? AMOEBA_RPC_NOTFOUND : AGAIN;
+				break;
+			}
+			queued = false;
+			continue;
+		}
 		if (ret == -EINTR || (!ret && expired(deadline))) {
 			if (ret)
 				*err = -EINTR;
-			/* still in the queue: surely not executed */
-			ret = amrpc_tx_withdraw(tx) ? AMOEBA_RPC_ABORTED : AMOEBA_RPC_FAILURE;
+			ret = AMOEBA_RPC_FAILURE;
 			break;
 		}
 		if (ret & AMRPC_EV_REPLY) {

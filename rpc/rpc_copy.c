@@ -148,7 +148,8 @@ int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, st
 			return -EMSGSIZE;
 		if (b->len && !access_ok(u64_to_user_ptr(b->addr), b->len))
 			return -EFAULT;
-		return import_ubuf(dir, u64_to_user_ptr(b->addr), b->len, it);
+		/* no bytes: the address does not matter */
+		return import_ubuf(dir, b->len ? u64_to_user_ptr(b->addr) : NULL, b->len, it);
 	}
 	if (b->len || b->iovcnt > AMRPC_MAX_IOV)
 		return -EINVAL;
@@ -172,7 +173,7 @@ int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, st
 			err = -EFAULT;
 			goto out;
 		}
-		(*iov)[i].iov_base = u64_to_user_ptr(in[i].base);
+		(*iov)[i].iov_base = in[i].len ? u64_to_user_ptr(in[i].base) : NULL;
 		(*iov)[i].iov_len = in[i].len;
 		total += in[i].len;
 	}

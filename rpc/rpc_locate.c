@@ -155,11 +155,15 @@ void amrpc_loc_drop(struct amrpc_net *an, u64 port, flip_addr_t addr)
 	rcu_read_unlock();
 }
 
-/* a server of this namespace has come up: those looking for it want to know */
+/* a thread of this namespace is about to wait: those looking for it want to know; after the waiter
+ * was added, with a full barrier in between
+ */
 void amrpc_loc_wake(struct amrpc_net *an, u64 port)
 {
 	struct amrpc_loc *loc;
 
+	if (!atomic_read(&an->locating))
+		return;
 	rcu_read_lock();
 	loc = rhashtable_lookup(&an->locs, &port, loc_params);
 	if (loc)
@@ -214,6 +218,8 @@ int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
 
 	if (!loc)
 		return -ENOMEM;
+	atomic_inc(&an->locating);
+	smp_mb__after_atomic();		/* before looking at the ports, see amrpc_loc_wake() */
 	for (;;) {
 		unsigned long wait;
 		long left;
@@ -272,6 +278,7 @@ int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
 		spin_unlock_bh(&loc->lock);
 		wake_up_all(&loc->wq);
 	}
+	atomic_dec(&an->locating);
 	loc_put(loc);
 	return err;
 }

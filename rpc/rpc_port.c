@@ -3,12 +3,13 @@
  * Ports served in a namespace: who waits for requests on them, and the bounded queue of each
  * server for requests that come while all its threads are at work.
  *
- * A file becomes a server of a port (a listen) with its first getreq on it and stays one until it
- * is closed: between two getreqs of a busy server its requests wait here, instead of being
- * refused and storming back.
+ * A file becomes a server of a port (a listen) with its first getreq on it. While its threads are
+ * at work its requests wait here, instead of being refused and storming back; when no thread has
+ * waited and none has worked for AMRPC_IDLE it counts as not there, as the original's do at once.
  *
- * A remote request names the file by its FLIP address; a local one goes to the listen that has a
- * thread waiting, or else the shortest queue. All under port->lock; look-up of ports is RCU.
+ * A remote request names the file by its FLIP address and waits in the queue of the listen; a local
+ * one is for any server of the namespace and waits in the queue of the port. All under port->lock;
+ * look-up of ports is RCU.
  */
 #include <linux/slab.h>
 
@@ -27,13 +28,31 @@ struct amrpc_port *amrpc_port_find(struct amrpc_net *an, u64 port)
 	return rhashtable_lookup(&an->ports, &port, port_params);
 }
 
+/* is a thread waiting, or can one be expected back soon? port->lock held */
+static bool listen_alive(const struct amrpc_listen *l)
+{
+	return !list_empty(&l->waiters) || l->serving ||
+	       time_before(jiffies, l->last + AMRPC_IDLE);
+}
+
 /* does anybody in the namespace serve it? any context */
 bool amrpc_port_served(struct amrpc_net *an, u64 port)
 {
-	bool served;
+	struct amrpc_listen *l;
+	struct amrpc_port *p;
+	bool served = false;
 
 	rcu_read_lock();
-	served = amrpc_port_find(an, port);
+	p = amrpc_port_find(an, port);
+	if (p) {
+		spin_lock_bh(&p->lock);
+		list_for_each_entry(l, &p->listens, on_port) {
+			served = listen_alive(l);
+			if (served)
+				break;
+		}
+		spin_unlock_bh(&p->lock);
+	}
 	rcu_read_unlock();
 	return served;
 }
@@ -71,10 +90,12 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 port)
 	}
 	new->file = f;
 	INIT_LIST_HEAD(&new->waiters);
-	INIT_LIST_HEAD(&new->queue);
+	INIT_LIST_HEAD(&new->queue.list);
+	new->last = jiffies;
 	newp->port = port;
 	spin_lock_init(&newp->lock);
 	INIT_LIST_HEAD(&newp->listens);
+	INIT_LIST_HEAD(&newp->queue.list);
 
 	spin_lock_bh(&an->ports_lock);
 	spin_lock(&f->lock);
@@ -107,7 +128,6 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 port)
 	spin_unlock(&f->lock);
 	spin_unlock_bh(&an->ports_lock);
 	kfree(newp);
-	amrpc_loc_wake(an, port);	/* somebody here may be looking for it */
 	return new;
 
 fail:
@@ -118,28 +138,80 @@ fail:
 	return ERR_PTR(err);
 }
 
+/* put a request into a queue; port->lock held */
+void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx *tx, bool head)
+{
+	lockdep_assert_held(&p->lock);
+	tx->queue = q;
+	tx->state = AMRPC_TX_QUEUED;
+	q->len++;
+	q->bytes += tx->data.len;
+	if (head) {
+		list_add(&tx->node, &q->list);
+	} else {
+		tx->seq = p->seq++;
+		list_add_tail(&tx->node, &q->list);
+	}
+}
+
 /* take a request out of its queue; port->lock held */
 void amrpc_unqueue(struct amrpc_tx *tx)
 {
-	struct amrpc_listen *l = tx->listen;
+	struct amrpc_queue *q = tx->queue;
+
+	list_del_init(&tx->node);
+	q->len--;
+	q->bytes -= tx->data.len;
+	tx->queue = NULL;
+}
+
+static struct amrpc_tx *queue_head(struct amrpc_queue *q)
+{
+	return list_first_entry_or_null(&q->list, struct amrpc_tx, node);
+}
+
+/**
+ * amrpc_port_next() - the request this listen should serve next, out of its queue
+ * @l: listen
+ *
+ * The oldest of those addressed to its file and of those for any server of the namespace.
+ * Context: port->lock held. Return: tx with the queue's reference, or NULL.
+ */
+struct amrpc_tx *amrpc_port_next(struct amrpc_listen *l)
+{
+	struct amrpc_tx *mine = queue_head(&l->queue), *any = queue_head(&l->port->queue);
+	struct amrpc_tx *tx = mine;
 
 	lockdep_assert_held(&l->port->lock);
-	list_del_init(&tx->node);
-	l->nr_queued--;
-	l->queued_bytes -= tx->data.len;
-	tx->listen = NULL;
+	if (any && (!mine || any->seq < mine->seq))
+		tx = any;
+	if (!tx)
+		return NULL;
+	amrpc_unqueue(tx);
+	if (!tx->file)
+		tx->file = amrpc_file_get(l->file);
+	return tx;
+}
+
+static void purge(struct amrpc_queue *q, struct list_head *to)
+{
+	struct amrpc_tx *tx;
+
+	while ((tx = queue_head(q))) {
+		amrpc_unqueue(tx);
+		list_add_tail(&tx->node, to);
+	}
 }
 
 /**
  * amrpc_listen_free() - take a listen off its port
  * @l: listen of a file that is being closed, so nobody waits
- * @queue: what was queued is put here, tx->listen cleared
+ * @queue: what nobody else can take is put here
  *
  * Context: process.
  */
 void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 {
-	struct amrpc_tx *tx, *next;
 	struct amrpc_net *an = l->file->an;
 	struct amrpc_port *p = l->port;
 	bool last;
@@ -147,13 +219,10 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 	spin_lock_bh(&an->ports_lock);
 	spin_lock(&p->lock);
 	list_del(&l->on_port);
-	list_for_each_entry_safe(tx, next, &l->queue, node) {
-		amrpc_unqueue(tx);
-		list_add_tail(&tx->node, queue);
-	}
+	purge(&l->queue, queue);
 	last = list_empty(&p->listens);
 	if (last)
-		p->dead = true;
+		purge(&p->queue, queue);
 	spin_unlock(&p->lock);
 	if (last)
 		rhashtable_remove_fast(&an->ports, &p->node, port_params);
@@ -164,12 +233,12 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 	kfree(l);
 }
 
-static bool listen_room(const struct amrpc_listen *l, const struct amrpc_tx *tx)
+static bool room(const struct amrpc_queue *q, const struct amrpc_tx *tx)
 {
-	return l->nr_queued < AMRPC_QUEUE_LEN &&
-	       l->queued_bytes + tx->data.len <= AMRPC_QUEUE_BYTES;
+	return q->len < AMRPC_QUEUE_LEN && q->bytes + tx->data.len <= AMRPC_QUEUE_BYTES;
 }
 
+/* a listen of @only, or of any file: the best is one with a thread waiting */
 static struct amrpc_listen *choose(struct amrpc_port *p, struct amrpc_file *only)
 {
 	struct amrpc_listen *l, *best = NULL;
@@ -179,7 +248,7 @@ static struct amrpc_listen *choose(struct amrpc_port *p, struct amrpc_file *only
 			continue;
 		if (!list_empty(&l->waiters))
 			return l;
-		if (!best || l->nr_queued < best->nr_queued)
+		if (listen_alive(l) && (!best || l->queue.len < best->queue.len))
 			best = l;
 	}
 	return best;
@@ -190,7 +259,7 @@ static struct amrpc_listen *choose(struct amrpc_port *p, struct amrpc_file *only
  * @an: namespace
  * @port: put-port
  * @only: this file only (it was addressed), or NULL for any
- * @tx: state AMRPC_TX_QUEUED, not on any list; the caller's reference passes on success
+ * @tx: not on any list; the caller's reference passes on success
  *
  * Context: any, bottom halves off, rcu_read_lock(). Return: 0; 1: queued, no thread was waiting;
  * -ENOENT: nobody serves it; -ENOBUFS: queue full.
@@ -200,6 +269,7 @@ int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
 {
 	struct amrpc_waiter *w;
 	struct amrpc_listen *l;
+	struct amrpc_queue *q;
 	struct amrpc_port *p;
 
 	p = amrpc_port_find(an, port);
@@ -215,22 +285,23 @@ int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
 	if (w) {
 		list_del_init(&w->node);
 		tx->file = amrpc_file_get(l->file);
+		tx->listen = l;
 		tx->state = AMRPC_TX_SERVING;
+		l->serving++;
 		w->tx = tx;
 		wake_up_interruptible_sync(&w->wq);
 		spin_unlock(&p->lock);
 		return 0;
 	}
-	if (!listen_room(l, tx)) {
+	q = only ? &l->queue : &p->queue;
+	if (!room(q, tx)) {
 		spin_unlock(&p->lock);
 		amrpc_count(an, DROP_QUEUE);
 		return -ENOBUFS;
 	}
-	tx->file = amrpc_file_get(l->file);
-	tx->listen = l;
-	list_add_tail(&tx->node, &l->queue);
-	l->nr_queued++;
-	l->queued_bytes += tx->data.len;
+	if (only)
+		tx->file = amrpc_file_get(l->file);
+	amrpc_enqueue(p, q, tx, false);
 	spin_unlock(&p->lock);
 	amrpc_count(an, QUEUED);
 	return 1;
@@ -243,7 +314,7 @@ int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
  * @idx: set to the thread index to announce
  * @file: set to the file, a reference of which passes to the caller
  *
- * A server answers when a thread of it waits, or when it has room in its queue.
+ * A server answers when a thread of it waits, or one can be expected back and its queue has room.
  * Context: bottom halves off, rcu_read_lock(). Return: its endpoint, or NULL.
  */
 struct flip_ep *amrpc_port_answer(struct amrpc_net *an, u64 port, u16 *idx,
@@ -258,7 +329,7 @@ struct flip_ep *amrpc_port_answer(struct amrpc_net *an, u64 port, u16 *idx,
 		return NULL;
 	spin_lock(&p->lock);
 	l = choose(p, NULL);
-	if (l && (!list_empty(&l->waiters) || l->nr_queued < AMRPC_QUEUE_LEN)) {
+	if (l && (!list_empty(&l->waiters) || l->queue.len < AMRPC_QUEUE_LEN)) {
 		*file = amrpc_file_get(l->file);
 		*idx = AMRPC_SERVER_IDX;
 		ep = l->file->ep;

@@ -32,9 +32,10 @@ static void port_show(struct seq_file *m, struct amrpc_port *p)
 	u8 put[AMOEBA_PORT_SIZE];
 
 	spin_lock_bh(&p->lock);
+	queued = p->queue.len;
 	list_for_each_entry(l, &p->listens, on_port) {
 		servers++;
-		queued += l->nr_queued;
+		queued += l->queue.len;
 		list_for_each(pos, &l->waiters)
 			waiting++;
 	}

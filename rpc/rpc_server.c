@@ -43,13 +43,14 @@ static void tx_work(struct work_struct *work);
 
 /* ---- life of a tx --------------------------------------------------------------------------- */
 
-static struct amrpc_tx *tx_new(gfp_t gfp)
+static struct amrpc_tx *tx_new(struct amrpc_net *an, gfp_t gfp)
 {
 	struct amrpc_tx *tx = kzalloc(sizeof(*tx), gfp);
 
 	if (!tx)
 		return NULL;
 	refcount_set(&tx->ref, 1);
+	tx->an = an;
 	spin_lock_init(&tx->lock);
 	INIT_LIST_HEAD(&tx->node);
 	init_waitqueue_head(&tx->wq);
@@ -70,7 +71,7 @@ static struct amrpc_tx *tx_new(gfp_t gfp)
 struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba_header *req,
 				    struct amrpc_buf *buf)
 {
-	struct amrpc_tx *tx = tx_new(GFP_KERNEL_ACCOUNT);
+	struct amrpc_tx *tx = tx_new(call->file->an, GFP_KERNEL_ACCOUNT);
 
 	if (!tx)
 		return NULL;
@@ -134,7 +135,7 @@ static void unhash(struct amrpc_net *an, struct amrpc_tx *tx)
 /* the end: acknowledged, or given up; any context */
 static void tx_finish(struct amrpc_tx *tx, bool lost)
 {
-	struct amrpc_net *an = tx->file->an;
+	struct amrpc_net *an = tx->an;
 	bool was_done;
 
 	spin_lock_bh(&tx->lock);
@@ -161,15 +162,15 @@ static void tx_finish(struct amrpc_tx *tx, bool lost)
  */
 bool amrpc_tx_withdraw(struct amrpc_tx *tx)
 {
-	struct amrpc_net *an = tx->file->an;
 	struct amrpc_port *p;
 	bool was = false;
 
 	rcu_read_lock();
-	p = amrpc_port_find(an, tx->port);
+	/* a queue goes with its port, which empties it first */
+	p = amrpc_port_find(tx->an, tx->port);
 	if (p) {
 		spin_lock_bh(&p->lock);
-		if (tx->listen) {
+		if (tx->queue) {
 			amrpc_unqueue(tx);
 			was = true;
 		}
@@ -191,7 +192,7 @@ static void send_to_client(struct amrpc_tx *tx, u8 type, u8 wflags, u32 fflags, 
 	};
 
 	if (type == AMRPC_RECEIVED)
-		memcpy(&w.kid, tx->file->an->kid, 8);
+		memcpy(&w.kid, tx->an->kid, 8);
 	else
 		w.kid = tx->kid;
 	amrpc_send_ctl(tx->file, tx->key.peer, &w, fflags, ltime, NULL);
@@ -218,7 +219,7 @@ static void bounce(struct amrpc_file *f, const struct amrpc_wire *in, const stru
  */
 static void give_back(struct amrpc_tx *tx)
 {
-	struct amrpc_net *an = tx->file->an;
+	struct amrpc_net *an = tx->an;
 	bool told = false;
 	struct amrpc_kid *k;
 	struct amrpc_wire w = {
@@ -297,7 +298,7 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 	int ret;
 
 	amrpc_count(an, REQUEST_RX);
-	tx = tx_new(GFP_ATOMIC | __GFP_NOWARN);
+	tx = tx_new(an, GFP_ATOMIC | __GFP_NOWARN);
 	if (!tx) {
 		amrpc_count(an, DROP_NOMEM);
 		return;
@@ -443,13 +444,13 @@ static void resend_reply(struct amrpc_tx *tx, bool inval)
 		return;
 	}
 	if (!tx->rep_len) {
-		amrpc_count(tx->file->an, REPLY_RETRANS);
-		amrpc_count(tx->file->an, REPLY_TX);
+		amrpc_count(tx->an, REPLY_RETRANS);
+		amrpc_count(tx->an, REPLY_TX);
 		amrpc_send_one(tx->file, tx->rep, AMRPC_MSG_HDR, NULL, 0, &how);
 		return;
 	}
 	refcount_inc(&tx->ref);
-	if (!queue_work(tx->file->an->wq, &tx->work))
+	if (!queue_work(tx->an->wq, &tx->work))
 		amrpc_tx_put(tx);
 }
 
@@ -562,7 +563,7 @@ static void tx_timer(struct timer_list *t)
 	}
 	spin_unlock_bh(&tx->lock);
 	if (ask && left) {
-		amrpc_count(tx->file->an, RECEIVED_TX);
+		amrpc_count(tx->an, RECEIVED_TX);
 		send_to_client(tx, AMRPC_RECEIVED, AMRPC_F_REPLY,
 			       (tx->secure ? FLIP_SEND_SECURITY : 0) |
 			       (left < AMRPC_TRIES_INVAL ? FLIP_SEND_INVAL : 0),
@@ -604,7 +605,7 @@ static void tx_work(struct work_struct *work)
 	tx->inval = false;
 	spin_unlock_bh(&tx->lock);
 	if (go) {
-		amrpc_count(tx->file->an, REPLY_RETRANS);
+		amrpc_count(tx->an, REPLY_RETRANS);
 		amrpc_buf_iter(tx->rep_data, &it);
 		if (send_reply(tx, &it, inval) == -EHOSTUNREACH)
 			tx_finish(tx, true);
@@ -613,6 +614,26 @@ static void tx_work(struct work_struct *work)
 }
 
 /* ---- getreq --------------------------------------------------------------------------------------- */
+
+/* it is in a thread's hands; port->lock held */
+static void taken(struct amrpc_listen *l, struct amrpc_tx *tx)
+{
+	tx->state = AMRPC_TX_SERVING;
+	tx->listen = l;
+	l->serving++;
+}
+
+/* it is not any more; process context, the file is open */
+static void released(struct amrpc_tx *tx)
+{
+	struct amrpc_listen *l = tx->listen;
+
+	spin_lock_bh(&l->port->lock);
+	l->serving--;
+	l->last = jiffies;
+	tx->listen = NULL;
+	spin_unlock_bh(&l->port->lock);
+}
 
 /* the next request for this listen, with the queue's reference; sleeps */
 static struct amrpc_tx *wait_request(struct amrpc_listen *l, bool nonblock, u32 timeout_ms)
@@ -623,15 +644,15 @@ static struct amrpc_tx *wait_request(struct amrpc_listen *l, bool nonblock, u32 
 	long left;
 
 	spin_lock_bh(&p->lock);
-	tx = list_first_entry_or_null(&l->queue, struct amrpc_tx, node);
+	tx = amrpc_port_next(l);
 	if (tx) {
-		amrpc_unqueue(tx);
-		tx->state = AMRPC_TX_SERVING;
+		taken(l, tx);
 		spin_unlock_bh(&p->lock);
 		disarm(tx);
 		return tx;
 	}
 	if (nonblock) {
+		l->last = jiffies;
 		spin_unlock_bh(&p->lock);
 		return ERR_PTR(-EAGAIN);
 	}
@@ -639,14 +660,18 @@ static struct amrpc_tx *wait_request(struct amrpc_listen *l, bool nonblock, u32 
 	init_waitqueue_head(&w.wq);
 	list_add(&w.node, &l->waiters);		/* the one that ran last is warm */
 	spin_unlock_bh(&p->lock);
+	smp_mb();	/* the waiter is seen before we look who is looking for one */
+	amrpc_loc_wake(l->file->an, p->port);
 
 	left = wait_event_interruptible_timeout(w.wq, READ_ONCE(w.tx),
 			timeout_ms ? msecs_to_jiffies(timeout_ms) : MAX_SCHEDULE_TIMEOUT);
 
 	spin_lock_bh(&p->lock);
 	tx = w.tx;
-	if (!tx)
+	if (!tx) {
 		list_del(&w.node);
+		l->last = jiffies;
+	}
 	spin_unlock_bh(&p->lock);
 	if (tx)
 		return tx;	/* even when a signal is pending: it is accepted */
@@ -658,12 +683,9 @@ static void requeue(struct amrpc_listen *l, struct amrpc_tx *tx)
 {
 	struct amrpc_port *p = l->port;
 
+	released(tx);
 	spin_lock_bh(&p->lock);
-	tx->state = AMRPC_TX_QUEUED;
-	tx->listen = l;
-	list_add(&tx->node, &l->queue);
-	l->nr_queued++;
-	l->queued_bytes += tx->data.len;
+	amrpc_enqueue(p, &l->queue, tx, true);
 	spin_unlock_bh(&p->lock);
 	if (!tx->call)
 		arm(tx, AMRPC_QUEUE_MS);
@@ -792,7 +814,7 @@ static int await_ack(struct amrpc_tx *tx, struct amoeba_putrep *p, const struct 
 		tx->resend = false;
 		tx->inval = false;
 		spin_unlock_bh(&tx->lock);
-		amrpc_count(tx->file->an, REPLY_RETRANS);
+		amrpc_count(tx->an, REPLY_RETRANS);
 		err = send_reply(tx, &it, inval);
 		if (err) {
 			tx_finish(tx, true);
@@ -843,7 +865,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 	if (err == -EFAULT || (sync && err)) {
 		tx_finish(tx, true);
 		send_to_client(tx, AMRPC_FAIL, 0, 0, 0);
-		amrpc_count(tx->file->an, FAIL_TX);
+		amrpc_count(tx->an, FAIL_TX);
 		p->verdict = AMOEBA_RPC_FAILURE;
 		return err == -EFAULT || err == -EINTR ? err : 0;
 	}
@@ -900,6 +922,7 @@ int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 		tx->claimed = false;
 		xa_unlock_bh(&f->served);
 	} else {
+		released(tx);
 		xa_erase_bh(&f->served, idx);
 		amrpc_tx_put(tx);
 	}
@@ -917,7 +940,7 @@ static void abandon(struct amrpc_tx *tx)
 	}
 	/* the tx is gone first: a late ENQUIRE is answered FAIL as well */
 	tx_finish(tx, false);
-	amrpc_count(tx->file->an, FAIL_TX);
+	amrpc_count(tx->an, FAIL_TX);
 	send_to_client(tx, AMRPC_FAIL, 0, 0, 0);
 }
 
