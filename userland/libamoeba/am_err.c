@@ -58,7 +58,7 @@ static const struct {
 	/* directories, facts 8 */
 	{ AM_SP_UNAVAIL,	"directory: not enough replicas to serve" },
 	{ AM_SP_NOTEMPTY,	"directory: not empty" },
-	{ AM_SP_UNREACH,	"directory: no server of this object answers" },
+	{ AM_SP_UNREACH,	"directory: gone, or none of its servers answers" },
 	{ AM_SP_CLASH,		"directory: the entry was changed by someone else" },
 	/* finding a host, facts 9.3 */
 	{ -3001,		"run: no host of this architecture" },
