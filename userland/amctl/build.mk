@@ -1,1 +1,1 @@
-amctl_pkgs := json-c libmnl
+amctl_pkgs := json-c libmnl libsodium
