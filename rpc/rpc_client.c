@@ -176,7 +176,9 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 	if (call->copies > 1)
 		amrpc_count(f->an, REQUEST_RETRANS);
 	trace_amrpc_send(f, &w, call->peer, how.messid, call->req_total);
-	if (len <= AMRPC_ONE_PACKET)
+	/* where it has to be located first we wait for that: the probe's time counts from sending */
+	if (len <= AMRPC_ONE_PACKET && !(fflags & FLIP_SEND_INVAL) &&
+	    flip_route_distance(f->an->net, call->peer) >= 0)
 		err = amrpc_send_one(f, hdr, sizeof(hdr), &it, len, &how);
 	else
 		err = flip_send_msg(f->ep, hdr, sizeof(hdr), &it, &how, tmo);
