@@ -19,7 +19,7 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 class Trouble(Exception):
-    """the test cannot run: something it needs is missing"""
+    """something the test needs does not work"""
 
 
 def sh(*cmd):
