@@ -210,7 +210,7 @@ int vol_inode_write(struct vol *v, unsigned int table, const struct vol_inode *i
 /* the tables of a block device or of a file that had other contents: all inodes never written */
 static int zero(int fd, uint64_t from, uint64_t to)
 {
-	static const uint8_t zeros[64 * VOL_BLOCK];
+	static uint8_t zeros[64 * VOL_BLOCK];	/* not const: costs no place in the program */
 
 	while (from < to) {
 		size_t n = to - from < sizeof(zeros) ? (size_t)(to - from) : sizeof(zeros);

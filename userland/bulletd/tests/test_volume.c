@@ -657,6 +657,7 @@ static void test_power(void **state)
 	srand(7);
 	snprintf(cut, sizeof(cut), "%s/cut", dir);
 	power_run(v, acks);
+	power.quick = true;
 	for (size_t event = 0; event <= power.n; event++)
 		for (int mode = 0; mode < POWER_MODES; mode++)
 			for (size_t sector = 512; sector <= 4096; sector += 3584) {
@@ -680,6 +681,7 @@ static void test_power_repair(void **state)
 	snprintf(cut, sizeof(cut), "%s/cut", dir);
 	snprintf(cut2, sizeof(cut2), "%s/cut2", dir);
 	power_run(v, acks);
+	power.quick = true;
 	n = power.n;
 	for (size_t event = 3; event < n; event += 11) {
 		struct power_event *events = power.e;

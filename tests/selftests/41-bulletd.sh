@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bulletd: making a volume, every command good and bad from its own host and over the wire, a
+# large file in pieces, clients of two hosts at once, random requests, growing, clean end.
+# nodes: 2
+# timeout: 240
+
+set -u
+bad=0
+fail() { echo "FAIL: $*"; bad=1; }
+[ -c /dev/amoeba ] || modprobe amoeba || exit 1
+bin=$AMOEBA_TREE/build/userland/bin
+check=$AMOEBA_TREE/build/userland/tests/store_check
+"$bin/amctl" net add eth0 || exit 1
+work=$(mktemp -d)
+
+refused() {
+	local want=$1; shift
+	"$@" >"$work/out" 2>&1 </dev/null && fail "accepted: $*"
+	[ "$(wc -l <"$work/out")" = 1 ] || fail "not one line: $(cat "$work/out")"
+	grep -q -- "$want" "$work/out" || fail "no '$want' in: $(cat "$work/out")"
+}
+
+start() {
+	"$bin/bulletd" --volume "$work/vol" "$@" >"$work/log" 2>&1 &
+	bulletd=$!
+	for i in $(seq 200); do
+		server=$("$check" path /profile/cap/bulletsvr/default 2>/dev/null) && break
+		sleep 0.1
+	done
+	[ -n "$server" ] || { fail "bulletd did not register: $(cat "$work/log")"; exit 1; }
+}
+
+if [ "$NODE" = 1 ]; then
+	"$bin/bulletd" --help | grep -q -- --mkfs || fail "--help"
+	refused 'size' "$bin/bulletd" --size much
+	refused 'register' "$bin/bulletd" --register profile
+	refused 'use --size' "$bin/bulletd" --volume "$work/vol"
+	refused 'too small' "$bin/bulletd" --volume "$work/vol" --mkfs 100K
+	refused 'make its folder' "$bin/bulletd" --volume /nowhere/vol --mkfs 10M
+	echo 'my diary' >"$work/diary"
+	refused 'not a bullet volume' "$bin/bulletd" --volume "$work/diary" --size 10M
+	refused 'not empty' "$bin/bulletd" --volume "$work/diary" --mkfs 10M
+	[ "$(cat "$work/diary")" = 'my diary' ] || fail "the diary is gone"
+	"$bin/bulletd" --volume "$work/vol" --mkfs 32M || fail "--mkfs"
+	refused 'not empty' "$bin/bulletd" --volume "$work/vol" --mkfs 32M
+
+	"$bin/dird" --db "$work/db" --root-file "$work/root" >"$work/dird.log" 2>&1 &
+	dird=$!
+	for i in $(seq 100); do [ -s "$work/root" ] && break; sleep 0.1; done
+	AMOEBA_ROOT=$(cat "$work/root"); export AMOEBA_ROOT
+	start
+	refused 'another bulletd' "$bin/bulletd" --volume "$work/vol"
+	cp "$work/root" "$SHARED/root"
+fi
+barrier started
+AMOEBA_ROOT=$(cat "$SHARED/root"); export AMOEBA_ROOT
+server=$("$check" path /profile/cap/bulletsvr/default) || fail "no server in the directory"
+
+if [ "$NODE" = 1 ]; then
+	"$check" bullet "$server" || fail "commands on this host"
+fi
+barrier local 120
+if [ "$NODE" = 2 ]; then
+	"$check" bullet "$server" || fail "commands over the wire"
+fi
+barrier remote 120
+
+"$check" make-files "$server" "$NODE" 12 >"$SHARED/files.$NODE" &
+client=$!
+"$check" make-files "$server" $((NODE + 10)) 12 >"$SHARED/files.$((NODE + 10))" || fail "client"
+wait $client || fail "other client"
+barrier made 120
+cat "$SHARED"/files.* | "$check" have-files || fail "files of both hosts"
+"$check" fuzz "$server" 300 "$NODE" || fail "random requests"
+barrier fuzzed 120
+
+if [ "$NODE" = 1 ]; then
+	kill $bulletd
+	wait $bulletd || fail "bulletd ended with $?: $(cat "$work/log")"
+	[ -s "$work/log" ] && fail "bulletd said: $(cat "$work/log")"
+	start --size 64M
+	cat "$SHARED"/files.* | "$check" have-files || fail "files after growing"
+	[ "$(stat -c %s "$work/vol")" = $((64 << 20)) ] || fail "it did not grow"
+	kill $bulletd $dird
+	wait $bulletd || fail "bulletd ended with $?: $(cat "$work/log")"
+	wait $dird || fail "dird ended with $?: $(cat "$work/dird.log")"
+fi
+barrier done
+exit $bad
