@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * flip_tool - FLIP messages for the selftests
+ *
+ *	flip_tool recv [OPTION VALUE]...	print what comes; first the own address
+ *	flip_tool send DST LEN [OPTION VALUE]...
+ *	flip_tool ping DST LEN COUNT [OPTION VALUE]...	to a recv with echo 1
+ *	flip_tool family
+ *
+ * Options: bind PRIVATE (16 hex digits), count N, timeout MS, echo 1, bcast 1, rcvbuf BYTES,
+ * ltime MS, hops N, flags N, members N, wait MS (for an undeliverable message), gap MS.
+ * A message of LEN bytes is filled with a pattern that recv and ping check. DST "all" broadcasts
+ * with protocol number 0x7465.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/flip.h>
+
+static int family;
+static long count = 1, timeout_ms = 10000, echo, bcast, rcvbuf, ltime = -1, hops, flags, members;
+static long wait_ms, gap_ms;
+static const char *private_address;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "flip_tool: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "flip_tool: %s\n", what);
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+}
+
+static int read_family(void)
+{
+	FILE *f = fopen("/sys/module/flip/parameters/family", "r");
+	int n = 0;
+
+	if (!f || fscanf(f, "%d", &n) != 1)
+		fail("cannot read /sys/module/flip/parameters/family: modprobe flip");
+	fclose(f);
+	return n;
+}
+
+static void to_bytes(const char *hex, uint8_t b[8])
+{
+	int i;
+	unsigned int v;
+
+	if (strlen(hex) != 16)
+		fail("an address has 16 hex digits");
+	for (i = 0; i < 8; i++) {
+		if (sscanf(hex + 2 * i, "%2x", &v) != 1)
+			fail("an address has 16 hex digits");
+		b[i] = v;
+	}
+}
+
+static const char *to_hex(const uint8_t b[8])
+{
+	static char text[4][17];
+	static int next;
+	char *t = text[next++ % 4];
+	int i;
+
+	for (i = 0; i < 8; i++)
+		sprintf(t + 2 * i, "%02x", b[i]);
+	return t;
+}
+
+/* the pattern: a message is recognised by its length alone */
+static void fill(uint8_t *p, size_t len)
+{
+	uint32_t x = 0x9e3779b9u ^ (uint32_t)len;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		x = x * 1664525u + 1013904223u;
+		p[i] = x >> 24;
+	}
+}
+
+static int wrong(const uint8_t *p, size_t len)
+{
+	uint32_t x = 0x9e3779b9u ^ (uint32_t)len;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		x = x * 1664525u + 1013904223u;
+		if (p[i] != (uint8_t)(x >> 24))
+			return 1;
+	}
+	return 0;
+}
+
+static void set(int fd, int option, int value)
+{
+	if (setsockopt(fd, SOL_FLIP, option, &value, sizeof(value)))
+		die("setsockopt");
+}
+
+static int open_socket(void)
+{
+	struct sockaddr_flip a = { .sflip_family = family };
+	int fd = socket(family, SOCK_DGRAM, FLIPPROTO_RAW), v;
+
+	if (fd < 0)
+		die("socket");
+	if (rcvbuf) {
+		v = rcvbuf;
+		if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &v, sizeof(v)))
+			die("SO_RCVBUFFORCE");
+	}
+	set(fd, FLIP_RECVINFO, 1);
+	if (bcast)
+		set(fd, FLIP_BROADCAST, 1);
+	if (ltime >= 0)
+		set(fd, FLIP_LTIME, ltime);
+	if (hops)
+		set(fd, FLIP_HOPS, hops);
+	if (flags)
+		set(fd, FLIP_SENDFLAGS, flags);
+	if (members)
+		set(fd, FLIP_MEMBERS, members);
+	if (private_address)
+		to_bytes(private_address, a.sflip_addr);
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)))
+		die("bind");
+	return fd;
+}
+
+static void print_address(int fd)
+{
+	struct sockaddr_flip a;
+	socklen_t len = sizeof(a);
+
+	if (getsockname(fd, (struct sockaddr *)&a, &len) || len != sizeof(a))
+		die("getsockname");
+	printf("%s\n", to_hex(a.sflip_addr));
+	fflush(stdout);
+}
+
+struct received {
+	struct sockaddr_flip	from;
+	struct flip_recvinfo	info;
+	ssize_t			len;
+};
+
+/* one message into @buf; 0 when none came within @ms */
+static int receive(int fd, uint8_t *buf, size_t size, long ms, struct received *r)
+{
+	struct iovec iov = { buf, size };
+	char control[256];
+	struct msghdr m = {
+		.msg_name = &r->from, .msg_namelen = sizeof(r->from), .msg_iov = &iov,
+		.msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct cmsghdr *c;
+
+	if (poll(&p, 1, ms) <= 0 || !(p.revents & POLLIN))
+		return 0;
+	r->len = recvmsg(fd, &m, 0);
+	if (r->len < 0)
+		die("recvmsg");
+	if (m.msg_flags & MSG_TRUNC)
+		fail("message longer than the buffer");
+	for (c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+		if (c->cmsg_level == SOL_FLIP && c->cmsg_type == FLIP_RECVINFO)
+			memcpy(&r->info, CMSG_DATA(c), sizeof(r->info));
+	return 1;
+}
+
+static void send_to(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len)
+{
+	struct sockaddr_flip a = { .sflip_family = family };
+	ssize_t n;
+
+	memcpy(a.sflip_addr, dst, 8);
+	n = sendto(fd, buf, len, 0, (struct sockaddr *)&a, sizeof(a));
+	if (n < 0)
+		die("sendto");
+	if ((size_t)n != len)
+		fail("sendto: short count");
+}
+
+/* print one entry of the error queue if it comes within @ms */
+static int undelivered(int fd, long ms)
+{
+	struct sockaddr_flip to;
+	uint8_t buf[2048];
+	struct iovec iov = { buf, sizeof(buf) };
+	char control[256];
+	struct msghdr m = {
+		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct pollfd p = { .fd = fd, .events = 0 };
+	struct sock_extended_err *e;
+	struct cmsghdr *c;
+	double begin = now();
+	ssize_t n;
+
+	if (poll(&p, 1, ms) <= 0)
+		return 0;
+	n = recvmsg(fd, &m, MSG_ERRQUEUE);
+	if (n < 0)
+		die("recvmsg(MSG_ERRQUEUE)");
+	for (c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+		if (c->cmsg_level != SOL_FLIP || c->cmsg_type != FLIP_RECVERR)
+			continue;
+		e = (struct sock_extended_err *)CMSG_DATA(c);
+		printf("undelivered to %s len %zd reason %u errno %u after %.0f ms %s\n",
+		       to_hex(to.sflip_addr), n, e->ee_code, e->ee_errno, now() - begin,
+		       wrong(buf, n) ? "DAMAGED" : "intact");
+	}
+	return 1;
+}
+
+static int do_recv(void)
+{
+	size_t size = rcvbuf > (8 << 20) ? (size_t)rcvbuf : 8 << 20;
+	uint8_t *buf = malloc(size);
+	int fd = open_socket(), bad = 0;
+	struct received r;
+	long n;
+
+	if (!buf)
+		fail("no memory");
+	print_address(fd);
+	for (n = 0; n < count; n++) {
+		if (!receive(fd, buf, size, timeout_ms, &r)) {
+			printf("timeout after %ld\n", n);
+			return 2;
+		}
+		if (!(bcast && r.len >= 4 && !memcmp(buf, "\0\0te", 4)))
+			bad |= wrong(buf, r.len);
+		printf("len %zd from %s to %s network %u hops %u flags 0x%x%s\n", r.len,
+		       to_hex(r.from.sflip_addr), to_hex(r.info.dst), r.from.sflip_network,
+		       r.info.hops, r.info.flags, bad ? " DAMAGED" : "");
+		fflush(stdout);
+		if (echo)
+			send_to(fd, r.from.sflip_addr, buf, r.len);
+	}
+	return bad;
+}
+
+static int do_send(const char *dst, size_t len)
+{
+	uint8_t to[8] = {}, *buf = malloc(len + 8);
+	int fd = open_socket();
+	double begin;
+	long n;
+
+	if (!buf)
+		fail("no memory");
+	fill(buf, len);
+	if (strcmp(dst, "all"))
+		to_bytes(dst, to);
+	else if (len >= 4)
+		memcpy(buf, "\0\0te", 4);
+	begin = now();
+	for (n = 0; n < count; n++) {
+		if (n && gap_ms)
+			usleep(gap_ms * 1000);
+		send_to(fd, to, buf, len);
+	}
+	printf("sent %ld of %zu bytes in %.1f ms\n", count, len, now() - begin);
+	if (wait_ms && !undelivered(fd, wait_ms))
+		printf("no error within %ld ms\n", wait_ms);
+	return 0;
+}
+
+static int do_ping(const char *dst, size_t len, long n)
+{
+	uint8_t to[8], *out = malloc(len + 1), *in = malloc(len + 1);
+	double begin, first = 0, all;
+	int fd = open_socket();
+	struct received r;
+	long i;
+
+	if (!out || !in)
+		fail("no memory");
+	to_bytes(dst, to);
+	fill(out, len);
+	begin = now();
+	for (i = 0; i < n; i++) {
+		send_to(fd, to, out, len);
+		if (!receive(fd, in, len + 1, timeout_ms, &r)) {
+			printf("no answer to %ld\n", i);
+			return 2;
+		}
+		if ((size_t)r.len != len || memcmp(in, out, len)) {
+			printf("answer %ld is wrong: %zd bytes\n", i, r.len);
+			return 1;
+		}
+		if (!i)
+			first = now() - begin;
+	}
+	all = now() - begin;
+	printf("%ld of %zu bytes: first %.2f ms, mean %.1f us, %.1f MB/s\n", n, len, first,
+	       n > 1 ? (all - first) * 1e3 / (n - 1) : first * 1e3,
+	       n > 1 ? 2.0 * len * (n - 1) / (all - first) / 1e3 : 2.0 * len / all / 1e3);
+	return 0;
+}
+
+static void options(char **arg)
+{
+	static const struct {
+		const char	*name;
+		long		*value;
+	} names[] = {
+		{ "count", &count }, { "timeout", &timeout_ms }, { "echo", &echo },
+		{ "bcast", &bcast }, { "rcvbuf", &rcvbuf }, { "ltime", &ltime },
+		{ "hops", &hops }, { "flags", &flags }, { "members", &members },
+		{ "wait", &wait_ms }, { "gap", &gap_ms },
+	};
+	size_t i;
+
+	for (; arg[0]; arg += 2) {
+		if (!arg[1])
+			fail("option without a value");
+		if (!strcmp(arg[0], "bind")) {
+			private_address = arg[1];
+			continue;
+		}
+		for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+			if (!strcmp(arg[0], names[i].name))
+				break;
+		if (i == sizeof(names) / sizeof(*names))
+			fail("unknown option");
+		*names[i].value = atol(arg[1]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		fail("usage: flip_tool recv|send|ping|family ...");
+	family = read_family();
+	if (!strcmp(argv[1], "recv")) {
+		options(argv + 2);
+		return do_recv();
+	}
+	if (!strcmp(argv[1], "send") && argc >= 4) {
+		options(argv + 4);
+		return do_send(argv[2], strtoul(argv[3], NULL, 0));
+	}
+	if (!strcmp(argv[1], "ping") && argc >= 5) {
+		options(argv + 5);
+		return do_ping(argv[2], strtoul(argv[3], NULL, 0), atol(argv[4]));
+	}
+	if (!strcmp(argv[1], "family")) {
+		printf("%d\n", family);
+		return 0;
+	}
+	fail("usage: flip_tool recv|send|ping|family ...");
+	return 1;
+}
