@@ -181,7 +181,7 @@ void	 am_server_stop(struct am_server *s);	/* requests in work are finished; fre
 
 /* ---- standard operations ----------------------------------------------------------------- */
 
-/* text without terminating zero from the server, terminated here; *@len in: size of @buf */
+/* text of the server in @buf of @size bytes, with a terminating zero, cut (AM_STD_OVERFLOW) */
 am_status am_std_info(const am_cap *c, char *buf, size_t size);
 am_status am_std_status(const am_cap *c, char *buf, size_t size);
 am_status am_std_restrict(const am_cap *c, uint8_t mask, am_cap *out);	/* locally when it can */
@@ -248,7 +248,7 @@ am_status am_dir_chmod(const am_cap *dir, const char *name,
 		       const uint32_t masks[AM_DIR_COLUMNS]);
 /* one step or more: resolves all of @path it can, "." and ".." and empty parts first */
 am_status am_lookup(const am_cap *start, const char *path, am_cap *out);
-/* directory part and last name of @path: the directory's capability and a pointer into @path */
+/* directory part and last name of @path: the directory's capability, and the name */
 am_status am_lookup_parent(const am_cap *start, const char *path, am_cap *dir,
 			   char name[AM_NAME_MAX + 1]);
 
