@@ -34,7 +34,7 @@ static struct {
 	struct local	*local;
 	double		listed;
 	am_cap		run;
-	bool		have_run;
+	bool		have_run, asking;
 } hosts = { .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER };
 
 static void wait_ms(unsigned int ms)
@@ -77,7 +77,7 @@ static void refresh(void)
 	bool have = hosts.have_run;
 	struct pool p = { 0 };
 
-	hosts.listed = amctl_now();
+	hosts.asking = true;
 	pthread_mutex_unlock(&hosts.lock);
 	if (!have)
 		have = am_run_server(&run) == AM_OK;
@@ -111,6 +111,7 @@ static void refresh(void)
 		}
 	}
 	pool_free(&p);
+	hosts.asking = false;
 	hosts.listed = amctl_now();
 	pthread_cond_broadcast(&hosts.change);
 }
@@ -182,13 +183,13 @@ struct mhost *hosts_take(const char *const *tried, bool (*gone)(void *arg), void
 	while (!gone(arg)) {
 		bool any = false, free_place = false;
 
-		if (amctl_now() - hosts.listed > LIST_S)
+		if (!hosts.asking && (!hosts.listed || amctl_now() - hosts.listed > LIST_S))
 			refresh();
 		for (struct mhost *h = hosts.list; h; h = h->next) {
 			any = any || fits(h, tried);
 			free_place = free_place || (fits(h, tried) && h->running < h->slots);
 		}
-		if (!any)
+		if (!any && !hosts.asking)
 			break;
 		if (free_place)
 			best = ask_run(tried);
@@ -234,7 +235,8 @@ unsigned int hosts_slots(void)
 	unsigned int n = 0;
 
 	pthread_mutex_lock(&hosts.lock);
-	refresh();
+	if (!hosts.asking)
+		refresh();
 	for (struct mhost *h = hosts.list; h; h = h->next)
 		n += h->slots;
 	pthread_mutex_unlock(&hosts.lock);
