@@ -29,7 +29,7 @@ static const uint8_t putport[6] = { 0x58, 0x84, 0x07, 0x5c, 0xe6, 0x86 };
 static uint64_t state;
 static uint8_t *arena;		/* guard, ROOM bytes, guard */
 static uint8_t *readonly;	/* a page that cannot be written */
-static uint8_t *edge;		/* the last byte before an unmapped page is edge[-1] */
+static uint8_t *edge;		/* the last byte before a page of no access is edge[-1] */
 static uint64_t handles[16];
 static unsigned int nr_handles;
 
@@ -276,7 +276,7 @@ static void prepare(void)
 	readonly = page_area(1);
 	mprotect(readonly, 4096, PROT_READ);
 	edge = (uint8_t *)page_area(2) + 8192;
-	munmap(edge, 4096);
+	mprotect(edge, 4096, PROT_NONE);
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &it, NULL);
 }

@@ -18,7 +18,7 @@ namespaces=()
 
 # a get-port and its one-way
 getport=746573740000 putport=5884075ce686
-getport2=677070000000 putport2=99fed83a4000
+getport2=677270000000 putport2=99fed83a4000
 
 fail() { echo "FAIL: $*"; bad=1; }
 skip() { echo "SKIP: $*"; exit 4; }
