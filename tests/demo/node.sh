@@ -94,9 +94,38 @@ stage store
 src=/var/tmp/demo-src
 rm -rf "$src"
 mkdir -p "$src"
-# what the userland is built from, without its tests, which want more libraries
-(cd "$AMOEBA_TREE" && tar -c --exclude=tests userland cap include uapi) |
+(cd "$AMOEBA_TREE" && tar -c userland cap include uapi) |
 	tar -x -C "$src" || die "the sources cannot be copied"
 amctl put -r "$src" /home/amoeba 2>"$log/put" || die "$(tail -1 "$log/put")"
 result "stored $(tail -1 "$log/put" | sed 's/^put: //') in /home/amoeba"
 rm -rf "$src"
+
+stage build
+amctl make --bar --tree /home/amoeba -f userland/Makefile \
+	2> >(tee "$log/make" | sed -un 's/^compile: \([0-9]*\)%.*/DEMO part \1/p')
+status=$?
+sleep 0.2			# tee has written
+[ $status = 0 ] || die "amctl make: $(grep -E 'rror|amctl:' "$log/make" | head -3 | tr '\n' ' ')"
+line=$(sed -n 's/^amctl: make: \([0-9]* compiled:.*\)/\1/p' "$log/make" | tail -1)
+result "built ${line%%:*} in ${line#*; }"
+line=${line#*: }
+echo "${line%%;*}" | tr ',' '\n' | while read -r where count; do
+	result "where $where: $count"
+done
+
+stage run
+# the amctl that was just built, with the library that was just built, on another machine:
+# restrict a capability whose answer is known
+out=/home/amoeba/build/userland
+amctl get $out/lib/libamoeba.so.1 /var/tmp/libamoeba.so.1 2>"$log/lib" ||
+	die "$(tail -1 "$log/lib")"
+other=node$NODES
+program="amctl cap restrict 'F:89:5:C8:FE:FF/7(FF)/1:2:3:4:5:6' 0x0e"
+answer=$(amctl run --on "$other" --env LD_LIBRARY_PATH=. --in /var/tmp/libamoeba.so.1=libamoeba.so.1 \
+	"amoeba:$out/bin/amctl" cap restrict 'F:89:5:C8:FE:FF/7(FF)/1:2:3:4:5:6' 0x0e \
+	2>"$log/run") || die "amctl run: $(tail -1 "$log/run")"
+[ "$answer" = "F:89:5:C8:FE:FF/7(E)/4C:7E:76:29:F1:79" ] ||
+	die "the program says '$answer'"
+result "program $program, on $other"
+result "output $answer"
+barrier built 3600

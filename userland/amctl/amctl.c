@@ -8,12 +8,6 @@
 #include "amctl.h"
 #include "amctl_main.h"
 
-#pragma weak amctl_obj_host
-#pragma weak amctl_obj_run
-#pragma weak amctl_obj_ps
-#pragma weak amctl_obj_kill
-#pragma weak amctl_obj_make
-
 /* in the order of `amctl help` */
 static const struct amctl_group {
 	const char *title;
@@ -34,8 +28,8 @@ static const struct amctl_group {
 const struct amctl_object *amctl_object_nth(size_t n)
 {
 	for (size_t g = 0; g < NGROUPS; g++)
-		for (size_t i = 0; i < NPER; i++)
-			if (groups[g].obj[i] && n-- == 0)
+		for (size_t i = 0; i < NPER && groups[g].obj[i]; i++)
+			if (n-- == 0)
 				return groups[g].obj[i];
 	return NULL;
 }
@@ -90,10 +84,9 @@ static int help_all(FILE *f)
 		"  -V, --version  version\n");
 	for (size_t g = 0; g < NGROUPS; g++) {
 		fprintf(f, "\n%s:\n", groups[g].title);
-		for (size_t i = 0; i < NPER; i++)
-			if (groups[g].obj[i])
-				fprintf(f, "  %-10s %s\n", groups[g].obj[i]->name,
-					groups[g].obj[i]->help);
+		for (size_t i = 0; i < NPER && groups[g].obj[i]; i++)
+			fprintf(f, "  %-10s %s\n", groups[g].obj[i]->name,
+				groups[g].obj[i]->help);
 	}
 	fprintf(f, "\nother:\n"
 		"  completion print the completion of the shell: . <(amctl completion)\n");
