@@ -218,7 +218,7 @@ def build(kernel, package, where, say, packages):
             "extra": " ".join(make_extra(kdir)), "modules": modules, "image": image,
             "machine": "q35,smm=off,sata=off,usb=off,vmport=off", "pci": True, "cpus": 1,
             "initmods": module_files(root, release, INITMODS),
-            "parameters": ["no_timer_check", "random.trust_cpu=on"]}
+            "parameters": ["random.trust_cpu=on"]}
     elf = payload(image)
     if has_pvh(elf):
         info["image"] = os.path.join(where, "vmlinux")

@@ -109,7 +109,7 @@ class QemuGuest(Guest):
         nic, out = self.nic.fileno(), self.out_guest.fileno()
         bus = "pci" if i["pci"] else "device"
         c = ["qemu-system-x86_64", "-M", i["machine"], "-accel", o.accel,
-             "-cpu", "host" if o.accel == "kvm" else "max", "-smp", str(o.cpus),
+             "-cpu", "host" if o.accel == "kvm" else "max,la57=off", "-smp", str(o.cpus),
              "-m", o.mem, "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
              "-serial", "stdio", "-kernel", i["image"],
              "-initrd", os.path.join(self.run_dir, "initrd")]
@@ -128,7 +128,8 @@ class QemuGuest(Guest):
                   "-device", f"virtio-9p-{bus},fsdev={tag},mount_tag={tag}"]
         c += o.qemu.split()
         c += ["-append", " ".join(["console=ttyS0", "reboot=t", "mitigations=off",
-                                   "nokaslr", "tsc=reliable"]
+                                   "nokaslr", "no_timer_check", "tsc=reliable",
+                                   f"tsc_early_khz={o.tsc_khz}"]
                                   + i.get("parameters", []) + self.common_parameters()
                                   + o.append.split())]
         return c

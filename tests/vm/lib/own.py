@@ -155,7 +155,7 @@ def describe(kernel, package, src, obj):
     if kind == "x86":
         # the debug kernel of 6.1 exits at once when entered through PVH: take the bzImage
         info.update(image=os.path.join(obj, "arch/x86/boot/bzImage"),
-                    machine="microvm,acpi=off,pic=off,pit=off,rtc=on", pci=False,
+                    machine="microvm,acpi=off", pci=False,
                     parameters=[], initmods=[])
         if "preempt" in kernel.config:
             info["cpus"] = 2

@@ -7,8 +7,8 @@ import subprocess
 
 import cache
 
-FLAGS = {"hub": [], "init": ["-static"]}
-SOURCE = {"hub": "hub.c", "init": "guest/init.c"}
+FLAGS = {"hub": [], "init": ["-static"], "tsc": []}
+SOURCE = {"hub": "hub.c", "init": "guest/init.c", "tsc": "tsc.c"}
 
 
 def program(name):

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# guest.sh NAME ARGS - the guests' side of the harness' own tests.
+
+set -u
+name=$1
+here=$(dirname "$(realpath "$0")")
+fail() { echo "failed: $*"; exit 1; }
+
+case $name in
+script)
+	[ "$2" = "an argument" ] && [ "$3" = '$with "quotes"' ] && [ $# = 3 ] || fail arguments
+	[ "$NODE $NODES" = "1 1" ] || fail "NODE $NODE NODES $NODES"
+	[ "$(id -u)" = 0 ] || fail "not root"
+	[ "$(cat "$SHARED/in")" = "from the host" ] || fail "shared folder"
+	echo "from node $NODE" >"$SHARED/result"
+	[ -e "$AMOEBA_TREE/tests/vm/README.md" ] || fail "no tree at $AMOEBA_TREE"
+	[ "$(cat /sys/class/net/eth0/address)" = 52:54:00:00:00:01 ] || fail eth0
+	[ -z "$(ip -4 addr show dev eth0 | grep inet)" ] || fail "eth0 has an address"
+	! grep -Eq '^(flip|amoeba)' /proc/modules || fail "modules are loaded already"
+	unshare -U -r true || fail "no user namespaces"
+	unshare -n ip link add v0 type veth peer name v1 || fail "no network namespaces"
+	echo "sees all"
+	;;
+throwaway)
+	rm -rf /usr 2>/dev/null
+	[ -e /usr/bin/ls ] && fail "/usr/bin/ls is still there"
+	echo "nothing left of /usr"
+	# not even by the back door
+	: 2>/dev/null >"$here/trace"
+	exit 0
+	;;
+segment)
+	ip addr add 10.7.0.$NODE/24 dev eth0
+	barrier addresses || exit 1
+	for ((n = 1; n <= NODES; n++)); do
+		ping -q -c 3 -i 0.2 -W 5 10.7.0.$n >/dev/null || fail "node $n does not answer"
+	done
+	barrier pinged || exit 1
+	ip link set eth0 down
+	ip link set eth0 up
+	barrier again || exit 1
+	for ((n = 1; n <= NODES; n++)); do
+		ping -q -c 2 -i 0.2 -W 5 10.7.0.$n >/dev/null || fail "node $n is lost"
+	done
+	barrier done || exit 1
+	echo "reached all"
+	;;
+barriers)
+	# each turn a different node is late; nobody may run ahead of it
+	for turn in 1 2 3 4 5 6; do
+		if [ $((turn % NODES + 1)) = "$NODE" ]; then
+			sleep 0.5
+			: >"$SHARED/late.$turn"
+		fi
+		barrier again || exit 1
+		[ -e "$SHARED/late.$turn" ] || fail "ran ahead in turn $turn"
+	done
+	;;
+missed_barrier)
+	[ "$NODE" = 2 ] && exit 0
+	barrier never 30
+	exit $?
+	;;
+worst_status)
+	case $NODE in
+	2) exit 5;;
+	3) exit 3;;
+	esac
+	;;
+complaint)
+	echo "WARNING: possible irony detected" >/dev/kmsg
+	;;
+panic)
+	echo c >/proc/sysrq-trigger
+	sleep 30
+	;;
+time_out)
+	sleep 1000
+	;;
+*)
+	fail "no test $name"
+	;;
+esac
