@@ -35,7 +35,6 @@ if [ "$NODE" = 1 ]; then
 	"$bin/bulletd" --help | grep -q -- --mkfs || fail "--help"
 	refused 'size' "$bin/bulletd" --size much
 	refused 'register' "$bin/bulletd" --register profile
-	refused 'use --size' "$bin/bulletd" --volume "$work/vol"
 	refused 'too small' "$bin/bulletd" --volume "$work/vol" --mkfs 100K
 	refused 'make its folder' "$bin/bulletd" --volume /nowhere/vol --mkfs 10M
 	echo 'my diary' >"$work/diary"

@@ -15,7 +15,9 @@
 #include "register.h"
 #include "serve.h"
 
-#define DEFAULT_VOLUME	"/var/lib/amoeba/bullet.vol"
+#define STATE		"/var/lib/amoeba"
+#define DEFAULT_VOLUME	STATE "/bulletd/volume"
+#define DEFAULT_SIZE	((uint64_t)1 << 30)	/* of a volume that is made */
 #define DEFAULT_THREADS	8
 #define THREADS_MAX	1024
 
@@ -34,8 +36,8 @@ static const char usage[] =
 "The Amoeba file server. Stays in the foreground; SIGTERM ends it cleanly.\n"
 "\n"
 "  --volume FILE     file or block device with the files [" DEFAULT_VOLUME "]\n"
-"  --size BYTES      make the volume of this size when FILE is missing, make it grow to\n"
-"                    this size when it is smaller; suffixes K, M, G, T\n"
+"  --size BYTES      make the volume of this size when FILE is missing [1G], make it grow\n"
+"                    to this size when it is smaller; suffixes K, M, G, T\n"
 "  --mkfs BYTES      make an empty volume of this size, and end\n"
 "  --inodes N        with --mkfs or --size: most files of a new volume [one per 8 KiB]\n"
 "  --register PATH   where to enter the server in the directory, or none\n"
@@ -159,12 +161,8 @@ static struct volume *volume_open(const struct options *o)
 	char why[512];
 
 	if (access(o->volume, F_OK) && errno == ENOENT) {
-		if (!o->size) {
-			fprintf(stderr, "bulletd: volume %s: there is none; use --size BYTES to make it\n",
-				o->volume);
-			return NULL;
-		}
-		if (volume_file_make(o->volume, o->size, o->inodes, why, sizeof(why))) {
+		if (volume_file_make(o->volume, o->size ? o->size : DEFAULT_SIZE, o->inodes, why,
+				     sizeof(why))) {
 			fprintf(stderr, "bulletd: %s\n", why);
 			return NULL;
 		}
@@ -222,7 +220,7 @@ int main(int argc, char **argv)
 	if (rc)
 		return rc == 1 ? EXIT_SUCCESS : 2;
 
-	umask(077);
+	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	sigemptyset(&stop);
@@ -230,6 +228,11 @@ int main(int argc, char **argv)
 	sigaddset(&stop, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop, NULL);
 
+	/* of the folders above a volume only the default ones are made: the rest may be a typo */
+	if (!strcmp(o.volume, DEFAULT_VOLUME)) {
+		mkdir(STATE, 0755);
+		mkdir(STATE "/bulletd", 0700);
+	}
 	if (o.mkfs) {
 		rc = volume_file_make(o.volume, o.mkfs, o.inodes, why, sizeof(why));
 		if (rc)

@@ -199,6 +199,6 @@ void bulletd_setup(struct bulletd *b, struct volume *vol, unsigned int threads)
 	b->vol = vol;
 	vol->ops->id(vol, &b->id);
 	am_one_way(&b->id.get, &b->put);
-	/* at least one thread is always left for those who need no other server */
-	b->remote_max = threads / 2;
+	/* of several threads, some are always left for those who need no other server */
+	b->remote_max = threads > 1 ? threads / 2 : 1;
 }

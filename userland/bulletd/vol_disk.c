@@ -207,7 +207,7 @@ int vol_inode_write(struct vol *v, unsigned int table, const struct vol_inode *i
 
 /* ---- making a volume --------------------------------------------------------------------------- */
 
-/* the tables of a block device or of a file that had other contents: all inodes never written */
+/* the tables of a block device: all inodes never written */
 static int zero(int fd, uint64_t from, uint64_t to)
 {
 	static uint8_t zeros[64 * VOL_BLOCK];	/* not const: costs no place in the program */
@@ -295,11 +295,19 @@ static void layout(struct vol_super *sb, uint64_t size, uint32_t inodes)
 /* the superblock comes last: before it is there, this is no volume */
 static int fill(int fd, bool file, struct vol_super *sb)
 {
-	if (file && ftruncate(fd, (off_t)(sb->blocks * VOL_BLOCK)))
+	uint64_t from = sb->table[0] * VOL_BLOCK, to = sb->data * VOL_BLOCK;
+
+	if (file) {
+		/* a hole is zeros already; the tables shall not run out of space later */
+		if (ftruncate(fd, (off_t)(sb->blocks * VOL_BLOCK)))
+			return -1;
+		errno = posix_fallocate(fd, 0, (off_t)to);
+		if (errno)
+			return -1;
+	} else if (zero(fd, from, to)) {
 		return -1;
-	if (zero(fd, sb->table[0] * VOL_BLOCK, sb->data * VOL_BLOCK) || fsync(fd))
-		return -1;
-	return vol_super_write(fd, sb);
+	}
+	return fsync(fd) ? -1 : vol_super_write(fd, sb);
 }
 
 int volume_file_make(const char *path, uint64_t size, uint32_t inodes, char *why, size_t whysize)

@@ -104,33 +104,49 @@ static int super_fit(struct vol *v, uint64_t grow, const struct why *w)
 
 /* ---- inodes -------------------------------------------------------------------------------------- */
 
-/** both tables, and what counts of them */
-struct tables {
-	uint8_t			*raw[2];
-	struct vol_inode	*best;
-	bool			*bad;
+#define SCAN	32768u		/* inodes read at once */
+
+/** where a file that is not empty lies */
+struct placed {
+	uint64_t	start, blocks, generation;
+	uint32_t	object;
 };
 
-static int tables_read(struct vol *v, struct tables *t)
-{
-	size_t len = (size_t)v->sb.inodes * VOL_INODE;
+/** an inode whose two copies differ, and which of them is to be written again */
+struct fix {
+	struct vol_inode	in;
+	bool			table[2];
+};
 
-	for (int i = 0; i < 2; i++) {
-		t->raw[i] = malloc(len);
-		if (!t->raw[i] || vol_pread(v->fd, t->raw[i], len, v->sb.table[i] * VOL_BLOCK))
-			return -1;
-	}
-	t->best = calloc(v->sb.inodes, sizeof(*t->best));
-	t->bad = calloc(v->sb.inodes, sizeof(*t->bad));
-	return t->best && t->bad ? 0 : -1;
+/** what reading the tables gave */
+struct scan {
+	struct placed	*placed;
+	size_t		nplaced, room;
+	struct fix	*fix;
+	size_t		nfix, fixroom;
+};
+
+/* room for one more in an array: false when there is no memory */
+static bool room_for(void **array, size_t n, size_t *room, size_t size)
+{
+	size_t want = *room ? 2 * *room : 256;
+	void *p;
+
+	if (n < *room)
+		return true;
+	p = realloc(*array, want * size);
+	if (!p)
+		return false;
+	*array = p;
+	*room = want;
+	return true;
 }
 
-static void tables_free(struct tables *t)
+static void damaged(struct vol *v, uint32_t object)
 {
-	free(t->raw[0]);
-	free(t->raw[1]);
-	free(t->best);
-	free(t->bad);
+	fprintf(stderr, "bulletd: volume %s: file %u is damaged and not served\n", v->path, object);
+	v->files[object] = &vol_damaged;
+	v->ndamaged++;
 }
 
 /* the extent of a file is inside the data area */
@@ -146,44 +162,109 @@ static bool inode_fits(const struct vol *v, const struct vol_inode *in)
 	       in->start < v->sb.blocks && blocks <= v->sb.blocks - in->start;
 }
 
-static void tables_choose(struct vol *v, struct tables *t)
+static bool file_make(struct vol *v, struct scan *sc, const struct vol_inode *in)
 {
-	for (uint32_t n = 1; n < v->sb.inodes; n++) {
-		struct vol_inode in[2];
-		bool ok[2];
+	struct file *f = calloc(1, sizeof(*f));
 
-		for (int i = 0; i < 2; i++)
-			ok[i] = vol_inode_unpack(&in[i], n, t->raw[i] + (size_t)n * VOL_INODE) &&
-				inode_fits(v, &in[i]);
-		if (!ok[0] && !ok[1]) {
-			t->bad[n] = true;
-			continue;
-		}
-		t->best[n] = ok[0] && (!ok[1] || in[0].generation >= in[1].generation) ?
-			     in[0] : in[1];
-		if (t->best[n].generation > v->generation)
-			v->generation = t->best[n].generation;
-	}
+	if (!f)
+		return false;
+	pthread_mutex_init(&f->lock, NULL);
+	f->refs = 1;
+	f->state = F_COMMITTED;
+	f->ondisk = true;
+	f->pub.vol = &v->v;
+	f->pub.object = in->object;
+	f->pub.random = in->random;
+	f->size = in->size;
+	f->created = in->created;
+	f->ext = (struct extent){ in->start, vol_blocks(in->size) };
+	v->files[in->object] = f;
+	v->nfiles++;
+	if (!in->size)
+		return true;
+	if (!room_for((void **)&sc->placed, sc->nplaced, &sc->room, sizeof(*sc->placed)))
+		return false;
+	sc->placed[sc->nplaced++] = (struct placed){ in->start, f->ext.len, in->generation,
+						     in->object };
+	return true;
 }
 
-/* makes both copies alike: the numbers of files and free inodes whose copies differ */
-static int tables_repair(struct vol *v, const struct tables *t)
+/* one inode, of which @a and @b are the copies on disk: false when there is no memory */
+static bool inode_scan(struct vol *v, struct scan *sc, uint32_t n, const uint8_t *a,
+		       const uint8_t *b)
 {
-	for (unsigned int i = 0; i < 2; i++) {
+	struct vol_inode in[2];
+	uint8_t p[VOL_INODE] = { 0 };
+	struct fix *fix;
+	int best;
+	bool ok[2];
+
+	ok[0] = vol_inode_unpack(&in[0], n, a) && inode_fits(v, &in[0]);
+	ok[1] = vol_inode_unpack(&in[1], n, b) && inode_fits(v, &in[1]);
+	if (!ok[0] && !ok[1]) {
+		damaged(v, n);
+		return true;
+	}
+	best = !ok[0] || (ok[1] && in[1].generation > in[0].generation);
+	if (in[best].generation > v->generation)
+		v->generation = in[best].generation;
+	if (memcmp(a, b, VOL_INODE)) {
+		if (!room_for((void **)&sc->fix, sc->nfix, &sc->fixroom, sizeof(*sc->fix)))
+			return false;
+		if (in[best].generation)
+			vol_inode_pack(&in[best], p);
+		fix = &sc->fix[sc->nfix++];
+		fix->in = in[best];
+		fix->table[0] = memcmp(a, p, VOL_INODE);
+		fix->table[1] = memcmp(b, p, VOL_INODE);
+	}
+	return in[best].type == INODE_FREE || file_make(v, sc, &in[best]);
+}
+
+static int tables_scan(struct vol *v, struct scan *sc)
+{
+	uint8_t *raw = malloc(2 * SCAN * VOL_INODE), *b = raw + SCAN * VOL_INODE;
+	uint32_t first, i;
+	int rc = -1;
+
+	if (!raw)
+		return -1;
+	for (first = 0; first < v->sb.inodes; first += SCAN) {
+		uint32_t n = v->sb.inodes - first < SCAN ? v->sb.inodes - first : SCAN;
+		uint64_t at = (uint64_t)first * VOL_INODE;
+
+		if (vol_pread(v->fd, raw, n * VOL_INODE, v->sb.table[0] * VOL_BLOCK + at) ||
+		    vol_pread(v->fd, b, n * VOL_INODE, v->sb.table[1] * VOL_BLOCK + at))
+			goto out;
+		for (i = first ? 0 : 1; i < n; i++)
+			if (!inode_scan(v, sc, first + i, raw + (size_t)i * VOL_INODE,
+					b + (size_t)i * VOL_INODE)) {
+				errno = ENOMEM;
+				goto out;
+			}
+	}
+	rc = 0;
+out:
+	free(raw);
+	return rc;
+}
+
+/* makes copies that differ alike again, first in the one table, then in the other */
+static int tables_repair(struct vol *v, const struct scan *sc)
+{
+	static const uint8_t never[VOL_INODE];
+
+	for (unsigned int t = 0; t < 2; t++) {
 		bool wrote = false;
 
-		for (uint32_t n = 1; n < v->sb.inodes; n++) {
-			uint8_t p[VOL_INODE];
-			size_t at = (size_t)n * VOL_INODE;
+		for (size_t i = 0; i < sc->nfix; i++) {
+			const struct fix *f = &sc->fix[i];
+			uint64_t at = v->sb.table[t] * VOL_BLOCK + (uint64_t)f->in.object * VOL_INODE;
 
-			if (t->bad[n] || !memcmp(t->raw[0] + at, t->raw[1] + at, VOL_INODE))
+			if (!f->table[t])
 				continue;
-			memset(p, 0, sizeof(p));
-			if (t->best[n].generation)
-				vol_inode_pack(&t->best[n], p);
-			if (!memcmp(p, t->raw[i] + at, VOL_INODE))
-				continue;
-			if (vol_pwrite(v->fd, p, VOL_INODE, v->sb.table[i] * VOL_BLOCK + at))
+			if (f->in.generation ? vol_inode_write(v, t, &f->in) :
+					       vol_pwrite(v->fd, never, VOL_INODE, at))
 				return -1;
 			wrote = true;
 		}
@@ -195,89 +276,51 @@ static int tables_repair(struct vol *v, const struct tables *t)
 
 static int by_start(const void *a, const void *b)
 {
-	const struct vol_inode *const *x = a, *const *y = b;
+	const struct placed *x = a, *y = b;
 
-	return (*x)->start < (*y)->start ? -1 : (*x)->start > (*y)->start;
+	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/*
- * The inodes of files that are not empty in the order of their place, with a count. Of two that
- * overlap the older one is damaged.
- */
-static struct vol_inode **placed(struct vol *v, struct tables *t, size_t *count)
+static void file_damaged(struct vol *v, uint32_t object)
 {
-	struct vol_inode **list = malloc((size_t)v->sb.inodes * sizeof(*list));
-	size_t n = 0, kept = 0, i;
+	struct file *f = v->files[object];
 
-	if (!list)
-		return NULL;
-	for (uint32_t k = 1; k < v->sb.inodes; k++)
-		if (!t->bad[k] && t->best[k].type == INODE_FILE && t->best[k].size)
-			list[n++] = &t->best[k];
-	qsort(list, n, sizeof(*list), by_start);
-	for (i = 0; i < n; i++) {
-		struct vol_inode *last = kept ? list[kept - 1] : NULL;
-
-		if (!last || last->start + vol_blocks(last->size) <= list[i]->start) {
-			list[kept++] = list[i];
-			continue;
-		}
-		if (last->generation < list[i]->generation) {
-			t->bad[last->object] = true;
-			/* what the new one is measured against is the one before */
-			kept--;
-			i--;
-		} else {
-			t->bad[list[i]->object] = true;
-		}
-	}
-	*count = kept;
-	return list;
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+	v->nfiles--;
+	damaged(v, object);
 }
 
-static int files_make(struct vol *v, const struct tables *t)
+/* sorts the files by their place; of two that overlap the older one is damaged */
+static void overlaps(struct vol *v, struct scan *sc)
 {
-	for (uint32_t n = 1; n < v->sb.inodes; n++) {
-		const struct vol_inode *in = &t->best[n];
-		struct file *f;
+	struct placed *p = sc->placed;
+	size_t kept = 0;
 
-		if (t->bad[n]) {
-			fprintf(stderr, "bulletd: volume %s: file %u is damaged and not served\n",
-				v->path, n);
-			v->files[n] = &vol_damaged;
-			v->ndamaged++;
-			continue;
+	if (sc->nplaced)
+		qsort(p, sc->nplaced, sizeof(*p), by_start);
+	for (size_t i = 0; i < sc->nplaced; i++) {
+		bool lost = false;
+
+		while (kept && p[kept - 1].start + p[kept - 1].blocks > p[i].start && !lost) {
+			lost = p[kept - 1].generation >= p[i].generation;
+			file_damaged(v, lost ? p[i].object : p[--kept].object);
 		}
-		if (in->type == INODE_FREE)
-			continue;
-		f = calloc(1, sizeof(*f));
-		if (!f)
-			return -1;
-		pthread_mutex_init(&f->lock, NULL);
-		f->refs = 1;
-		f->state = F_COMMITTED;
-		f->ondisk = true;
-		f->pub.vol = &v->v;
-		f->pub.object = n;
-		f->pub.random = in->random;
-		f->size = in->size;
-		f->created = in->created;
-		f->ext = (struct extent){ in->start, vol_blocks(in->size) };
-		v->files[n] = f;
-		v->nfiles++;
+		if (!lost)
+			p[kept++] = p[i];
 	}
-	return 0;
+	sc->nplaced = kept;
 }
 
-static int free_make(struct vol *v, struct vol_inode **list, size_t n)
+static int free_make(struct vol *v, const struct scan *sc)
 {
 	uint64_t at = v->sb.data;
 
-	if (free_room(&v->free, 2 * (n + 1)))
+	if (free_room(&v->free, 2 * (sc->nplaced + 1)))
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		free_give(&v->free, at, list[i]->start - at);
-		at = list[i]->start + vol_blocks(list[i]->size);
+	for (size_t i = 0; i < sc->nplaced; i++) {
+		free_give(&v->free, at, sc->placed[i].start - at);
+		at = sc->placed[i].start + sc->placed[i].blocks;
 	}
 	free_give(&v->free, at, v->sb.blocks - at);
 	return 0;
@@ -285,28 +328,23 @@ static int free_make(struct vol *v, struct vol_inode **list, size_t n)
 
 static int load(struct vol *v, const struct why *w)
 {
-	struct vol_inode **list = NULL;
-	struct tables t = { 0 };
-	size_t n;
+	struct scan sc = { 0 };
 	int rc = -1;
 
 	errno = ENOMEM;
 	v->files = calloc(v->sb.inodes, sizeof(*v->files));
-	if (!v->files || tables_read(v, &t))
+	if (!v->files || tables_scan(v, &sc) || tables_repair(v, &sc))
 		goto out;
-	tables_choose(v, &t);
-	if (tables_repair(v, &t))
-		goto out;
+	overlaps(v, &sc);
 	errno = ENOMEM;
-	list = placed(v, &t, &n);
-	if (!list || files_make(v, &t) || free_make(v, list, n))
+	if (free_make(v, &sc))
 		goto out;
 	rc = 0;
 out:
 	if (rc)
 		say(w, strerror(errno));
-	free(list);
-	tables_free(&t);
+	free(sc.placed);
+	free(sc.fix);
 	return rc;
 }
 

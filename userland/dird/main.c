@@ -14,7 +14,8 @@
 #include "layout.h"
 #include "serve.h"
 
-#define DEFAULT_DB	"/var/lib/amoeba/dird"
+#define STATE		"/var/lib/amoeba"
+#define DEFAULT_DB	STATE "/dird"
 #define DEFAULT_ROOT	"/etc/amoeba/root"
 #define DEFAULT_SIZE	(sizeof(void *) > 4 ? (uint64_t)16 << 30 : (uint64_t)1 << 30)
 #define DEFAULT_THREADS	8
@@ -212,7 +213,7 @@ int main(int argc, char **argv)
 	if (rc)
 		return rc == 1 ? EXIT_SUCCESS : 2;
 
-	umask(027);
+	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	sigemptyset(&stop);
@@ -220,6 +221,9 @@ int main(int argc, char **argv)
 	sigaddset(&stop, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop, NULL);
 
+	/* of the folders above the database only the default one is made: the rest may be a typo */
+	if (!strcmp(o.db, DEFAULT_DB))
+		mkdir(STATE, 0755);
 	st = store_lmdb_open(o.db, o.size, o.threads, why, sizeof(why));
 	if (!st) {
 		fprintf(stderr, "dird: %s\n", why);

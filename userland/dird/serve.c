@@ -191,8 +191,8 @@ am_status dird_setup(struct dird *d, struct store *st, unsigned int threads)
 	if (s)
 		return s;
 	am_one_way(&d->id.get, &d->put);
-	/* at least one thread is always left for those who need no other server */
-	d->remote_max = threads / 2;
+	/* of several threads, some are always left for those who need no other server */
+	d->remote_max = threads > 1 ? threads / 2 : 1;
 	d->remote_ms = 2000;
 	return AM_OK;
 }
