@@ -761,6 +761,10 @@ void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, stru
 			amrpc_count(f->an, DROP_SHORT);
 			break;
 		}
+		if (flip_addr_load(p) == FLIP_ADDR_NULL) {
+			amrpc_count(f->an, DROP_PROTO);
+			break;
+		}
 		spin_lock_bh(&call->lock);
 		call->forward = flip_addr_load(p);
 		spin_unlock_bh(&call->lock);
