@@ -254,12 +254,13 @@ static int store_dir(struct storing *t, const am_cap *dir, const char *path, con
 {
 	DIR *d = depth > DEPTH_MAX ? NULL : opendir(local);
 	struct dirent *e;
-	int rc = AMCTL_OK;
+	int rc = AMCTL_OK, err;
 
 	if (!d)
 		return amctl_err(NULL, "%s: %s", local,
 				 depth > DEPTH_MAX ? "too deep" : strerror(errno));
-	while (!rc && (e = readdir(d))) {
+	/* what has no place there (a name with blanks) does not keep the rest from it */
+	while ((e = readdir(d))) {
 		char below[AM_PATH_MAX], from[AM_PATH_MAX];
 		struct stat st;
 		am_cap sub;
@@ -278,13 +279,16 @@ static int store_dir(struct storing *t, const am_cap *dir, const char *path, con
 		if (!depth && !strcmp(e->d_name, MANIFEST))
 			continue;
 		if (S_ISDIR(st.st_mode)) {
-			rc = amctl_mkdir(dir, e->d_name, true, &sub);
-			if (!rc)
-				rc = store_dir(t, &sub, below, from, depth + 1);
+			err = amctl_mkdir(dir, e->d_name, true, &sub);
+			if (!err)
+				err = store_dir(t, &sub, below, from, depth + 1);
 		} else if (S_ISREG(st.st_mode)) {
-			rc = store_one(dir, e->d_name, below, from, &t->count);
+			err = store_one(dir, e->d_name, below, from, &t->count);
 			write_line(t->manifest, from, from + t->skip);
+		} else {
+			continue;
 		}
+		rc = err ? err : rc;
 	}
 	closedir(d);
 	return rc;
@@ -324,8 +328,8 @@ int tree_store(const char *path, const char *dir, unsigned int *n)
 	*n = t.count;
 	if (t.manifest && fclose(t.manifest))
 		len = 0;
-	if (!rc && len)
-		rc = store_manifest(&c, path, text, len);
+	if (len && store_manifest(&c, path, text, len))
+		rc = AMCTL_FAIL;
 	free(text);
 	return rc;
 }

@@ -463,9 +463,8 @@ static int attend(struct run *r, const char *host)
 	}
 	s = copy_output();
 	if (s) {
-		pool_err(host, s);
-		amctl_note("run: contact was lost while the program ran; if the host lives, it "
-			   "ends the program");
+		amctl_err("if the host lives, it ends the program; amctl host list",
+			  "%s: contact was lost while the program ran: %s", host, am_ps_why(s));
 		return STATUS_FAILED;
 	}
 	rc = verdict(r, host);
