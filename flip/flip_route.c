@@ -333,8 +333,8 @@ static bool flip_route_set(struct flip_ns *ns, flip_addr_t addr, struct flip_nei
  * @trusted: those reached over trusted networks only
  * @only: and nowhere else
  *
- * Context: RCU, bottom halves off. An address of this namespace is left alone. Whoever waits for
- * the address goes on.
+ * Context: RCU, bottom halves off. An address of this namespace may have a route too, to the other
+ * members of its group. Whoever waits for the address goes on.
  */
 void flip_route_install(struct flip_ns *ns, struct flip_pkt *p, flip_addr_t addr, u16 hops,
 			u16 count, u16 trusted, bool only)
@@ -344,8 +344,6 @@ void flip_route_install(struct flip_ns *ns, struct flip_pkt *p, flip_addr_t addr
 	LIST_HEAD(gone);
 	bool ok = false;
 
-	if (flip_ep_lookup(ns, addr))
-		return;
 	spin_lock_bh(&ns->lock);
 	neigh = flip_neigh_make(ns, p->net, p->mac, &gone);
 	if (neigh) {
@@ -383,7 +381,8 @@ static bool flip_route_is_at(struct flip_route *r, const struct flip_pkt *p)
  * @ns: namespace
  * @p: packet; ->neigh is filled
  *
- * Nearly always that is known, then nothing but a time stamp is written.
+ * Nearly always that is known, then nothing but a time stamp is written. An address of our own
+ * is not learned: a member of a group sends under the group's.
  * Context: RCU, bottom halves off.
  */
 void flip_route_learn(struct flip_ns *ns, struct flip_pkt *p)
@@ -416,7 +415,10 @@ void flip_route_learn(struct flip_ns *ns, struct flip_pkt *p)
 			break;
 		}
 	}
-	flip_route_install(ns, p, p->h.src, p->h.act, count, trusted, false);
+	if (!flip_ep_lookup(ns, p->h.src))
+		flip_route_install(ns, p, p->h.src, p->h.act, count, trusted, false);
+	else
+		p->neigh = flip_neigh_lookup(ns, p->net, p->mac);
 }
 
 /* facts 1.7: the source of a LOCATE or broadcast is where that came from, and nowhere else */
@@ -424,7 +426,7 @@ void flip_route_relearn(struct flip_ns *ns, struct flip_pkt *p)
 {
 	struct flip_route *r;
 
-	if (p->h.src != FLIP_ADDR_NULL) {
+	if (p->h.src != FLIP_ADDR_NULL && !flip_ep_lookup(ns, p->h.src)) {
 		r = flip_route_lookup(ns, p->h.src);
 		if (!r || READ_ONCE(r->n_locs) != 1 || !flip_route_is_at(r, p)) {
 			flip_route_install(ns, p, p->h.src, p->h.act, 1,

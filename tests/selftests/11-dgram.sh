@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Messages of 0 bytes to 1 MiB between two namespaces and within one, groups, broadcasts, what
+# cannot be delivered, and how long looking for it takes.
+#
+# nodes: 1
+# suites: smoke
+# timeout: 180
+
+. "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
+need_flip
+ns a b
+link a va b vb
+
+receiver b "$tmp/b" count 100000 echo 1 timeout 100000
+b=$address
+check "first message" in_ns a "$tool" ping "$b" 10 1
+took=$(sed -n 's/.*first \([0-9]*\)\..*/\1/p' "$tmp/check")
+[ "${took:-999}" -lt 90 ] || fail "the first locate took $took ms: it waited for a second round"
+for len in 0 1 3 4 57 1457 1458 1459 2916 2917 4096 30000 65535 65536 262144 1048576; do
+	check "$len bytes over veth" in_ns a "$tool" ping "$b" $len 3
+	check "$len bytes within" in_ns b "$tool" ping "$b" $len 3
+done
+expect "nothing was lost" "$(stat a drop_reass_gap),$(stat b drop_reass_gap)" 0,0
+expect "no credit too many" "$(stat a credit_excess),$(stat b credit_excess)" 0,0
+
+# several senders of large messages to one address at once
+pids=()
+for i in 1 2 3 4; do
+	in_ns a "$tool" ping "$b" $((100000 + i)) 20 >"$tmp/p$i" 2>&1 &
+	pids+=($!)
+done
+for i in 1 2 3 4; do
+	wait "${pids[i - 1]}" || fail "sender $i of four: $(cat "$tmp/p$i")"
+done
+
+# an address named by its private one: facts 1.11
+receiver b "$tmp/known" bind 0102030405060700 count 1 timeout 60000
+expect "one-way of a private address" "$address" d70d52d1b9d01900
+
+# broadcast: only who asked for it, here and there, and not further than the budget
+receiver b "$tmp/bc" bcast 1 count 3 timeout 5000
+receiver a "$tmp/bc2" bcast 1 count 3 timeout 5000
+check "broadcast" in_ns a "$tool" send all 100 hops 3
+check "broadcast without the budget to leave" in_ns a "$tool" send all 101 hops 2
+check "large broadcast" in_ns a "$tool" send all 20000 hops 3
+sleep 1
+expect "broadcast here" "$(grep -c '^len 10[01] .*network 0 hops 0' "$tmp/bc2")" 2
+expect "broadcast there" "$(grep -c '^len 100 .*network 1 hops 3' "$tmp/bc")" 1
+expect "short one stayed" "$(grep -c '^len 101 ' "$tmp/bc")" 0
+expect "large one came" "$(grep -c '^len 20000 ' "$tmp/bc")" 1
+
+# a group: two members here, one there
+receiver a "$tmp/g1" bind 1111111111111100 count 10 timeout 20000
+receiver a "$tmp/g2" bind 1111111111111100 count 10 timeout 20000
+receiver b "$tmp/g3" bind 1111111111111100 count 10 timeout 20000
+group=$address
+check "multicast to three" in_ns a "$tool" send "$group" 500 members 3
+check "multicast of several packets" in_ns a "$tool" send "$group" 5000 members 3
+check "multicast from the other side" in_ns b "$tool" send "$group" 700 members 3
+sleep 0.5
+for i in 1 2 3; do
+	expect "member $i" "$(grep -c '^len \(500\|5000\|700\) ' "$tmp/g$i")" 3
+done
+check "a fourth member is waited for" in_ns a "$tool" send "$group" 501 members 4 ltime 300 wait 2000
+expect "and missed" "$(cat "$tmp/check")" "*undelivered to $group*reason 1*"
+
+# nobody there: the ordinary locate ends at the first tick after 5200 ms, the forced after 6300
+in_ns a "$tool" send 0102030405060708 77 wait 9000 >"$tmp/none" &
+in_ns a "$tool" send 0102030405060709 77 flags 1 wait 9000 >"$tmp/forced" &
+wait $!
+wait_for 9 grep -q . "$tmp/none"
+sleep 0.3
+ms() { sed -n 's/.*after \([0-9]*\) ms.*/\1/p' "$1"; }
+expect "undeliverable" "$(grep undel "$tmp/none")" \
+	"undelivered to 0102030405060708 len 77 reason 1 errno 113 * intact"
+t=$(ms "$tmp/none"); [ "${t:-0}" -ge 5250 ] && [ "$t" -le 5500 ] || fail "ordinary locate: ${t:-?} ms"
+t=$(ms "$tmp/forced"); [ "${t:-0}" -ge 6250 ] && [ "$t" -le 6500 ] || fail "forced locate: ${t:-?} ms"
+expect "without looking" "$(in_ns a "$tool" send 0102030405060708 10 ltime 0 2>&1)" "*No route to host"
+
+# an address that has gone: its machine says NOTHERE
+receiver b "$tmp/gone" count 1 timeout 100000
+gone=$address
+check "to it" in_ns a "$tool" send "$gone" 100
+wait "${background[-1]}"
+check "after it has gone" in_ns a "$tool" send "$gone" 100 wait 3000
+expect "not there" "$(grep undel "$tmp/check")" "undelivered to $gone len 100 reason 2 errno 113 * intact"
+expect "no route any more" "$(in_ns a "$nl" route-get address "$gone")" "error 2:*"
+finish
