@@ -83,4 +83,29 @@ if [ "$NODE" = 1 ]; then
 	wait $dird || fail "dird ended with $?: $(cat "$work/log")"
 	[ -s "$work/log" ] && fail "dird said: $(cat "$work/log")"
 fi
+
+# a full disk: the change is refused, what was acknowledged is there, and the server lives
+if [ "$NODE" = 1 ]; then
+	mkdir "$work/small"
+	mount -t tmpfs -o size=600k small "$work/small" || fail "mount"
+	"$bin/dird" --db "$work/small/db" --root-file "$work/root2" >"$work/log" 2>&1 &
+	dird=$!
+	for i in $(seq 100); do [ -s "$work/root2" ] && break; sleep 0.1; done
+	AMOEBA_ROOT=$(cat "$work/root2")
+	home=$("$check" path /home) || fail "/home on the small disk"
+	"$check" make-rows "$home" full 20000 >"$work/rows" && fail "it never was full"
+	[ "$(wc -l <"$work/rows")" -gt 100 ] || fail "full after $(wc -l <"$work/rows") rows"
+	"$check" have-rows "$home" <"$work/rows" || fail "rows on the full disk"
+	kill $dird
+	wait $dird || fail "dird ended with $? on a full disk: $(cat "$work/log")"
+	mount -o remount,size=16m "$work/small"
+	"$bin/dird" --db "$work/small/db" --root-file "$work/root2" >"$work/log" 2>&1 &
+	dird=$!
+	for i in $(seq 100); do "$check" path /home >/dev/null 2>&1 && break; sleep 0.1; done
+	"$check" have-rows "$home" <"$work/rows" || fail "rows after the disk was full"
+	"$check" make-rows "$home" more 20 >/dev/null || fail "rows when there is room again"
+	kill $dird
+	wait $dird || fail "dird ended with $?: $(cat "$work/log")"
+	umount "$work/small"
+fi
 exit $bad

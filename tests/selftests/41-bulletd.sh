@@ -81,8 +81,49 @@ if [ "$NODE" = 1 ]; then
 	start --size 64M
 	cat "$SHARED"/files.* | "$check" have-files || fail "files after growing"
 	[ "$(stat -c %s "$work/vol")" = $((64 << 20)) ] || fail "it did not grow"
+	kill $bulletd
+	wait $bulletd || fail "bulletd ended with $?: $(cat "$work/log")"
+
+	# a block device
+	truncate -s 16M "$work/disk"
+	if disk=$(losetup -f --show "$work/disk"); then
+		refused 'has only' "$bin/bulletd" --volume "$disk" --mkfs 17M
+		"$bin/bulletd" --volume "$disk" --mkfs 16M || fail "--mkfs of a device"
+		refused 'in use' "$bin/bulletd" --volume "$disk" --mkfs 16M
+		"$bin/bulletd" --volume "$disk" --register /profile/cap/bulletsvr/disk \
+			>"$work/log" 2>&1 &
+		bulletd=$!
+		path=/profile/cap/bulletsvr/disk
+		for i in $(seq 100); do "$check" path $path >/dev/null 2>&1 && break; sleep 0.1; done
+		"$check" bullet "$("$check" path $path)" || fail "commands on a device"
+		kill $bulletd
+		wait $bulletd || fail "bulletd ended with $?: $(cat "$work/log")"
+		losetup -d "$disk"
+	else
+		fail "losetup"
+	fi
+
+	# a full disk under a sparse volume: refused, nothing lost, the server lives
+	mkdir "$work/small"
+	mount -t tmpfs -o size=4m small "$work/small" || fail "mount"
+	path=/profile/cap/bulletsvr/small
+	"$bin/bulletd" --volume "$work/small/vol" --size 64M --register $path >"$work/log" 2>&1 &
+	bulletd=$!
+	for i in $(seq 100); do "$check" path $path >/dev/null 2>&1 && break; sleep 0.1; done
+	"$check" make-files "$("$check" path $path)" 5 200 >"$work/files" &&
+		fail "it never was full"
+	[ -s "$work/files" ] || fail "no file was made"
+	"$check" have-files <"$work/files" || fail "files on the full disk"
+	kill $bulletd
+	wait $bulletd || fail "bulletd ended with $? on a full disk: $(cat "$work/log")"
+	mount -o remount,size=80m "$work/small"
+	"$bin/bulletd" --volume "$work/small/vol" --register $path >"$work/log" 2>&1 &
+	bulletd=$!
+	"$check" have-files <"$work/files" || fail "files after the disk was full"
+	"$check" bullet "$("$check" path $path)" || fail "commands when there is room again"
 	kill $bulletd $dird
 	wait $bulletd || fail "bulletd ended with $?: $(cat "$work/log")"
+	umount "$work/small"
 	wait $dird || fail "dird ended with $?: $(cat "$work/dird.log")"
 fi
 barrier done
