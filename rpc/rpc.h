@@ -270,6 +270,7 @@ enum amrpc_once {
 	AMRPC_ONCE_NEW,		/* never executed: may be */
 	AMRPC_ONCE_DONE,	/* executed, or too old to know */
 	AMRPC_ONCE_REFUSED,	/* a copy we have refused for good */
+	AMRPC_ONCE_ODD,		/* no kernel can have counted that far meanwhile */
 };
 
 #define AMRPC_ONCE_WINDOW	8192	/* transactions of one kernel, bits */
@@ -291,6 +292,7 @@ struct amrpc_kid {
 	struct list_head	lru;
 	bool			any;		/* @top is valid */
 	u32			top;		/* highest tid executed */
+	unsigned long		top_when;	/* jiffies, when it was */
 	DECLARE_BITMAP(done, AMRPC_ONCE_WINDOW);
 	struct amrpc_nak	naks[AMRPC_ONCE_NAKS];
 	struct rcu_head		rcu;

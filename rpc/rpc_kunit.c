@@ -139,6 +139,22 @@ static void once_window(struct kunit *test)
 	spin_unlock_bh(&k->lock);
 }
 
+static void once_leap(struct kunit *test)
+{
+	struct amrpc_kid *k = new_kid(test);
+
+	spin_lock_bh(&k->lock);
+	/* the first may be anything, then a counter counts: 5 in the wrong byte order is odd */
+	KUNIT_EXPECT_EQ(test, AMRPC_ONCE_NEW, amrpc_once_check(k, 4, 1));
+	amrpc_once_mark(k, 4);
+	KUNIT_EXPECT_EQ(test, AMRPC_ONCE_ODD, amrpc_once_check(k, 0x05000000, 2));
+	KUNIT_EXPECT_EQ(test, AMRPC_ONCE_NEW, amrpc_once_check(k, 5, 2));
+	KUNIT_EXPECT_EQ(test, AMRPC_ONCE_NEW, amrpc_once_check(k, 4 + (1 << 20), 2));
+	k->top_when = jiffies - 100 * HZ;
+	KUNIT_EXPECT_EQ(test, AMRPC_ONCE_NEW, amrpc_once_check(k, 0x05000000, 2));
+	spin_unlock_bh(&k->lock);
+}
+
 static void once_refusals(struct kunit *test)
 {
 	struct amrpc_kid *k = new_kid(test);
@@ -186,6 +202,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wire_bigendian),
 	KUNIT_CASE(wire_ranges),
 	KUNIT_CASE(once_window),
+	KUNIT_CASE(once_leap),
 	KUNIT_CASE(once_refusals),
 	KUNIT_CASE(once_refusals_bounded),
 	{ }

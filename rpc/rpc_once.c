@@ -38,6 +38,7 @@
 #include "rpc.h"
 
 #define AMRPC_ONCE_HOLD		(172 * HZ)
+#define AMRPC_ONCE_LEAP		(1U << 20)	/* and a million a second on top */
 
 static const struct rhashtable_params kid_params = {
 	.key_len	= sizeof(u64),
@@ -150,6 +151,15 @@ static struct amrpc_nak *find_nak(struct amrpc_kid *k, u32 tid)
 	return NULL;
 }
 
+/*
+ * How far the counter of a kernel can have come since its last transaction here. A header read in
+ * the wrong byte order, or a forged one, would else move the window away from the real ones.
+ */
+static u64 once_leap(const struct amrpc_kid *k)
+{
+	return AMRPC_ONCE_LEAP + 1000ULL * jiffies_to_msecs(jiffies - k->top_when);
+}
+
 /**
  * amrpc_once_check() - may this copy of a request be executed?
  * @k: entry, locked
@@ -166,6 +176,8 @@ enum amrpc_once amrpc_once_check(struct amrpc_kid *k, u32 tid, u32 messid)
 	n = find_nak(k, tid);
 	if (n && (s32)(messid - n->messid) <= 0)
 		return AMRPC_ONCE_REFUSED;
+	if (k->any && (s32)(tid - k->top) > 0 && tid - k->top > once_leap(k))
+		return AMRPC_ONCE_ODD;
 	return AMRPC_ONCE_NEW;
 }
 EXPORT_SYMBOL_IF_KUNIT(amrpc_once_check);
@@ -189,6 +201,8 @@ void amrpc_once_mark(struct amrpc_kid *k, u32 tid)
 		}
 		k->top = tid;
 	}
+	if (k->top == tid)
+		k->top_when = jiffies;
 	__set_bit(tid % AMRPC_ONCE_WINDOW, k->done);
 }
 EXPORT_SYMBOL_IF_KUNIT(amrpc_once_mark);

@@ -339,6 +339,10 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 		spin_unlock(&k->lock);
 		amrpc_count(an, DROP_REFUSED);
 		goto free;
+	case AMRPC_ONCE_ODD:
+		spin_unlock(&k->lock);
+		amrpc_count(an, DROP_TID);
+		goto free;
 	case AMRPC_ONCE_NEW:
 		break;
 	}

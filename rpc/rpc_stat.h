@@ -41,6 +41,7 @@
 	X(DROP_DUP, "drop_duplicate", "REQUEST being served or executed already")	\
 	X(DROP_REFUSED, "drop_refused", "late copy of a refused REQUEST")		\
 	X(DROP_NOMEM, "drop_nomem", "no memory")					\
+	X(DROP_TID, "drop_tid", "transaction id leaps further than a kernel can count")	\
 	X(DROP_KIDS, "drop_kids", "table of client kernels full")			\
 	X(DROP_NAKS, "drop_naks", "no room to remember a refusal: not answered")	\
 	X(DROP_QUEUE, "drop_queue", "queue of the server full: refused")		\
