@@ -3,7 +3,7 @@
 # What was acknowledged survives: both servers are killed again and again while a client on each
 # host works, and come back under the same ports with everything they promised.
 # nodes: 2
-# timeout: 240
+# timeout: 300
 
 set -u
 bad=0
@@ -14,6 +14,7 @@ check=$AMOEBA_TREE/build/userland/tests/store_check
 "$bin/amctl" net add eth0 || exit 1
 work=$(mktemp -d)
 rounds=3
+made=0
 
 start_dird() {
 	"$bin/dird" --db "$work/db" --root-file "$work/root" >>"$work/log" 2>&1 &
@@ -51,13 +52,20 @@ server=$(cat "$SHARED/server")
 home=$("$check" path /home) || fail "/home"
 
 for ((r = 1; r <= rounds; r++)); do
-	"$check" make-rows "$home" "r$r.n$NODE" >>"$SHARED/rows.$NODE" 2>/dev/null &
+	"$check" make-rows "$home" "r$r.n$NODE" 1000 >>"$SHARED/rows.$NODE" 2>/dev/null &
 	rows=$!
-	"$check" make-files "$server" $((r * 10 + NODE)) >>"$SHARED/files.$NODE" 2>/dev/null &
+	"$check" make-files "$server" $((r * 10 + NODE)) 150 >>"$SHARED/files.$NODE" 2>/dev/null &
 	files=$!
-	barrier "work$r"
+	# both clients are at work on both hosts when the servers die
+	for i in $(seq 300); do
+		grep -q "^r$r.n$NODE" "$SHARED/rows.$NODE" &&
+			[ "$(wc -l <"$SHARED/files.$NODE")" -gt "$made" ] && break
+		sleep 0.1
+	done
+	made=$(wc -l <"$SHARED/files.$NODE")
+	barrier "work$r" 60
 	if [ "$NODE" = 1 ]; then
-		sleep "1.$((RANDOM % 10))"
+		sleep "0.$((RANDOM % 10))"
 		kill -9 $dird $bulletd
 		{ wait $dird $bulletd; } 2>/dev/null
 	fi
