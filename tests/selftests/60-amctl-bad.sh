@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every mistake at amctl gets one line naming object, cause and remedy, and an exit status.
 # nodes: 1
-# suites: smoke
 # timeout: 120
 
 set -u

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # amctl net, route, neigh, addr, port, stat, monitor: between two machines, as text and as JSON.
 # nodes: 2
-# suites: smoke
 # timeout: 120
 
 set -u

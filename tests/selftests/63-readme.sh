@@ -3,7 +3,6 @@
 # The client and the server of README.md compile as printed there and work between machines;
 # what amctl can do stands in its man page.
 # nodes: 2
-# suites: smoke
 # timeout: 120
 
 set -u
