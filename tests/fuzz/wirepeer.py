@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A peer written by hand: builds FLIP and RPC frames of any kind, right or wrong, and speaks them
 to a namespace under test (../replay/live.py)."""
+import json
 import os
 import subprocess
 import sys
@@ -86,8 +87,15 @@ class Peer:
     def broadcast(self, payload, protocol=fw.BCAST_RPC, **kw):
         return self.send(num(protocol, 4, True) + payload, bytes(8), fw.MULTIDATA, BCAST, **kw)
 
+    def courtesy(self, f):
+        """what any FLIP host does by itself: it says where its address is"""
+        if f.kind == "LOCATE" and f["flip.dst"] == self.addr:
+            self.raw(ether(f["eth.src"],
+                           flip(fw.HEREIS, self.addr, f["flip.src"], num(1, 2, False) * 2,
+                                messid=f["flip.messid"], act=0, hop=f["flip.act"]), self.mac))
+
     def await_frame(self, want, ms=2000.0):
-        """the next frame for which @want(frame) is true, or None; credits are given back"""
+        """the next frame for which @want(frame) is true, or None"""
         end = time.time() + ms / 1e3
         while True:
             got = self.link.recv(end)
@@ -95,6 +103,7 @@ class Peer:
                 return None
             t, _, raw = got
             f = fw.Frame(raw, t, "RPC")
+            self.courtesy(f)
             if want(f):
                 return f
 
@@ -107,6 +116,7 @@ class Peer:
             if not got:
                 return out
             out.append(fw.Frame(got[2], got[0], "RPC"))
+            self.courtesy(out[-1])
 
     # -- a client ------------------------------------------------------------------------------
 
@@ -138,6 +148,13 @@ def counters(machine):
     r = subprocess.run(["ip", "netns", "exec", machine.ns, "cat", "/proc/net/amoeba/stat"],
                        stdout=subprocess.PIPE, text=True, check=True)
     return {k: int(v) for k, v in (line.split() for line in r.stdout.splitlines())}
+
+
+def flip_counters(machine):
+    """those of FLIP"""
+    r = subprocess.run(["ip", "netns", "exec", machine.ns, live.program("amctl"), "-j", "stat",
+                        "list", "all", "flip"], stdout=subprocess.PIPE, text=True, check=True)
+    return {row["counter"]: row["value"] for row in json.loads(r.stdout)}
 
 
 def changed(before, after):

@@ -48,6 +48,12 @@ static unsigned int below(unsigned int n)
 	return rnd() % n;
 }
 
+/* get-ports that are called, and one that is not */
+static void a_getport(uint8_t *port)
+{
+	port[below(3) ? 0 : 5] = 1 + !below(8);
+}
+
 static void on_alarm(int sig)
 {
 	(void)sig;
@@ -87,6 +93,28 @@ static void serve_forever(int ready)
 		pg.put.hdr.status = 0;
 		pg.put.send.addr = (uintptr_t)buf;
 		pg.put.send.len = pg.get.len < 1 << 20 ? pg.get.len : 1 << 20;
+	}
+}
+
+/* the child that calls the ports our own getreqs wait on, so that there are handles to answer */
+static void call_forever(void)
+{
+	static const uint8_t ports[2][6] = {	/* of 010000000000 and of 000000000001: ditto */
+		{ 0x0f, 0x89, 0x05, 0xc8, 0xfe, 0xff }, { 0xca, 0x32, 0xf8, 0x5a, 0xa5, 0xe6 },
+	};
+	uint8_t data[3000] = { 0 };
+	int fd = rpc_open();
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (unsigned int n = 0;; n++) {
+		struct amoeba_trans t = { 0 };
+
+		memcpy(t.req.port, ports[n & 1], 6);
+		t.send.addr = t.recv.addr = (uintptr_t)data;
+		t.send.len = t.recv.len = n * 37 % sizeof(data);
+		t.locate_ms = 20;
+		t.timeout_ms = 40;
+		ioctl(fd, AMOEBA_TRANS, &t);
 	}
 }
 
@@ -193,7 +221,7 @@ static void an_argument(unsigned int nr, void *arg)
 		t->reserved = below(24) ? 0 : rnd();
 		break;
 	case 2:
-		g->hdr.port[0] = 1 + below(3);
+		a_getport(g->hdr.port);
 		if (!below(8))
 			a_header(&g->hdr, getport);
 		a_buf(&g->recv);
@@ -210,7 +238,7 @@ static void an_argument(unsigned int nr, void *arg)
 	case 4:
 		an_argument(3, &pg->put);
 		memset(&pg->get, 0, sizeof(pg->get));
-		pg->get.hdr.port[0] = 1 + below(3);
+		a_getport(pg->get.hdr.port);
 		a_buf(&pg->get.recv);
 		pg->get.flags = below(2);
 		pg->get.timeout_ms = 1 + below(20);
@@ -314,7 +342,7 @@ int main(int argc, char **argv)
 	uint8_t arg[2048] __attribute__((aligned(16)));
 	int fds[3], ready[2];
 	const char *v;
-	pid_t server;
+	pid_t server, client;
 
 	rpc_name = "rpc_fuzz";
 	for (int i = 1; i < argc; i++) {
@@ -339,6 +367,9 @@ int main(int argc, char **argv)
 		serve_forever(ready[1]);
 	if (read(ready[0], arg, 1) != 1)
 		DIE("the server does not come up");
+	client = fork();
+	if (!client)
+		call_forever();
 	prepare();
 	for (int i = 0; i < 3; i++)
 		fds[i] = rpc_open();
@@ -389,8 +420,13 @@ int main(int argc, char **argv)
 	check_guards(calls);
 	sane_call(fds[0]);
 	kill(server, SIGKILL);
+	kill(client, SIGKILL);
 	waitpid(server, NULL, 0);
+	waitpid(client, NULL, 0);
 	printf("%lu calls: %lu refused; done: info %lu trans %lu getreq %lu putrep %lu "
 	       "putrep_getreq %lu\n", calls, errs, done[0], done[1], done[2], done[3], done[4]);
+	for (int i = 0; i < 5; i++)
+		if (calls >= 10000 && !done[i])
+			DIE("not one call of command %d succeeded: the test means little", i);
 	return 0;
 }
