@@ -132,4 +132,3 @@ module_exit(amrpc_exit);
 MODULE_DESCRIPTION("Amoeba transactions: at-most-once RPC over FLIP");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(AMOEBA_VERSION);
-MODULE_ALIAS("devname:amoeba");
