@@ -576,7 +576,7 @@ static void test_threads(void **state)
 
 /* ---- the power goes ---------------------------------------------------------------------------------- */
 
-#define OPS	50
+#define OPS	32
 
 /** an operation that was acknowledged, and when; a file that was begun */
 struct ack {

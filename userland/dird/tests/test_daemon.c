@@ -126,8 +126,7 @@ static void test_remote_restrict(void **state)
 struct client {
 	am_cap		home;
 	int		number;
-	int		acked;		/* appends 0 .. acked - 1 were acknowledged */
-	bool		stop;
+	atomic_int	acked;		/* appends 0 .. acked - 1 were acknowledged */
 	pthread_t	thread;
 };
 
@@ -152,7 +151,6 @@ static void test_kill(void **state)
 	am_cap out;
 
 	(void)state;
-	memset(c, 0, sizeof(c));
 	for (int round = 0; round < 10; round++) {
 		pid_t pid = server_fork(serve, NULL);
 
@@ -162,7 +160,10 @@ static void test_kill(void **state)
 			assert_int_equal(am_path("/home", &c[i].home), AM_OK);
 			pthread_create(&c[i].thread, NULL, append_until_dead, &c[i]);
 		}
-		usleep(20000 + rand() % 60000);
+		for (int i = 0; i < CLIENTS; i++)
+			while (c[i].acked < 3)
+				usleep(1000);
+		usleep((useconds_t)rand() % 40000);
 		assert_true(WIFSIGNALED(server_end(pid, SIGKILL)));
 		for (int i = 0; i < CLIENTS; i++)
 			pthread_join(c[i].thread, NULL);
@@ -180,7 +181,7 @@ static void test_kill(void **state)
 		assert_int_equal(server_end(pid, SIGTERM), 0);
 	}
 	print_message("%d acknowledged, none lost\n", total);
-	assert_true(total > 20);
+	assert_true(total >= 10 * CLIENTS * 3);
 }
 
 int main(void)
