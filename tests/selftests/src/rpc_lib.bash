@@ -56,7 +56,7 @@ consistent()
 		ended = v["calls_ok"] + v["calls_notfound"] + v["calls_failure"] +
 			v["calls_aborted"] + v["calls_unsafe"]
 		printf "%d calls, %d verdicts\n", begun, ended
-		exit begun != ended }' /proc/net/amoeba/stat
+		exit (begun == ended ? 0 : 1) }' /proc/net/amoeba/stat
 }
 
 quiet()
@@ -65,7 +65,7 @@ quiet()
 	for ((i = 0; i < 100; i++)); do
 		# the last descriptor's end is worked off in the background, up to the last ACK
 		[ -z "$(in_ns "$1" cat /proc/net/amoeba/ports)" ] &&
-		[ "$(in_ns "$1" "$amctl" -j addr list)" = "[]" ] && return 0
+		[ "$(in_ns "$1" "$amctl" -j addr list | tr -d '[:space:]')" = "[]" ] && return 0
 		sleep 0.1
 	done
 	fail "namespace $1: still there: $(in_ns "$1" cat /proc/net/amoeba/ports)" \
