@@ -127,7 +127,7 @@ static int host_status(int argc, char **argv)
 	if (!s)
 		s = am_std_status(&c, text, sizeof(text));
 	if (s)
-		return pool_err(argv[0], s);
+		return pool_host_err(argv[0], s);
 	if (!amctl_json) {
 		fputs(text, stdout);
 		return AMCTL_OK;
@@ -160,12 +160,12 @@ static int host_del(int argc, char **argv)
 	if (!s)
 		s = am_pool_host(argv[0], &c);
 	if (s)
-		return pool_err(argv[0], s);
+		return pool_host_err(argv[0], s);
 	if (!force && am_ps_load(&c, LOAD_MS, &l) == AM_OK)
 		return amctl_err("stop its procd first, or it enters itself again; or say force",
 				 "%s is up", argv[0]);
 	s = am_dir_delete(&dir, argv[0]);
-	return s ? pool_err(argv[0], s) : AMCTL_OK;
+	return s ? pool_host_err(argv[0], s) : AMCTL_OK;
 }
 
 static int host_best(int argc, char **argv)

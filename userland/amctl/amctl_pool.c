@@ -123,6 +123,15 @@ int pool_err(const char *what, am_status s)
 	return amctl_err(remedy, "%s: %s", what, am_ps_why(s));
 }
 
+int pool_host_err(const char *name, am_status s)
+{
+	am_cap root;
+
+	if (s == AM_STD_NOTFOUND && !am_root(&root))
+		return amctl_err("amctl host list names them", "%s: no such host", name);
+	return pool_err(name, s);
+}
+
 /* ---- one job ------------------------------------------------------------------------------- */
 
 struct wanted {
@@ -155,7 +164,7 @@ int pool_job(const char *text, am_cap *proc)
 	snprintf(host, sizeof(host), "%.*s", (int)(slash - text), text);
 	s = am_pool_host(host, &cap);
 	if (s)
-		return pool_err(host, s);
+		return pool_host_err(host, s);
 	s = am_ps_list(&cap, is_wanted, &w);
 	if (s < 0)
 		return pool_err(host, s);

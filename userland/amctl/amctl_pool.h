@@ -28,6 +28,8 @@ void	 pool_free(struct pool *p);
 
 /* an error line about a host, a job or the pool; AMCTL_FAIL */
 int	 pool_err(const char *what, am_status s);
+/* the same of looking host @name up and asking it */
+int	 pool_host_err(const char *name, am_status s);
 
 /* "HOST/ID" -> the job's capability; prints the error line */
 int	 pool_job(const char *text, am_cap *proc);

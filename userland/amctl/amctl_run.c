@@ -270,7 +270,7 @@ static int start(struct run *r, char name[AM_HOST_NAME])
 	if (!s)
 		s = am_ps_exec(&host, &r->job, &proc);
 	if (s)
-		return pool_err(r->host, s);
+		return pool_host_err(r->host, s);
 	snprintf(name, AM_HOST_NAME, "%s", r->host);
 	return AMCTL_OK;
 }

@@ -301,6 +301,12 @@ static int open_state(void)
 		close(fd);
 		return -1;
 	}
+	/* jobs share a user: they are not to walk in here */
+	if (conf.isolate && fchmod(fd, 0700)) {
+		note("%s: %s", real, strerror(errno));
+		close(fd);
+		return -1;
+	}
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		note("%s: another procd is using it (choose another with --state)", real);
 		close(fd);

@@ -80,7 +80,9 @@ pool_start() {
 leftovers() {
 	ls "$state/jobs" 2>/dev/null
 	ls -d /sys/fs/cgroup/amoeba-procd-*/job-* 2>/dev/null
-	ps -eo pid=,user=,args= | awk '$2 == "nobody" || /[p]rocd --job-init/'
+	# the end of one that was orphaned is for the machine's first process to hear
+	ps -eo stat=,pid=,user=,args= |
+		awk '$1 !~ /^Z/ && ($3 == "nobody" || /[p]rocd --job-init/)'
 }
 
 # is a process whose arguments are exactly these alive?
