@@ -65,11 +65,11 @@ int flip_eth_xmit(struct flip_network *n, struct sk_buff *skb, const u8 *mac, en
 	this_cpu_inc(n->stats->tx_packets);
 	this_cpu_add(n->stats->tx_bytes, len);
 	err = dev_queue_xmit(skb);
-	if (unlikely(err)) {
-		this_cpu_inc(n->stats->tx_dropped);
-		flip_stat_inc(ns, TX_FAILED);
-	}
-	return net_xmit_errno(err);
+	if (likely(!net_xmit_eval(err)))
+		return 0;
+	this_cpu_inc(n->stats->tx_dropped);
+	flip_stat_inc(ns, TX_FAILED);
+	return -ENOBUFS;
 }
 
 /* send a control frame, best effort */

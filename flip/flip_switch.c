@@ -47,7 +47,8 @@ static bool flip_charge(struct flip_hdr *h, const struct flip_network *n)
  * @h: header
  * @except: network it came from, or NULL
  *
- * Context: any but hard interrupt.
+ * All copies leave before any answer is looked at, so that the shortest of several ways wins also
+ * between namespaces. Context: any but hard interrupt.
  */
 void flip_flood(struct flip_ns *ns, struct sk_buff *skb, const struct flip_hdr *h,
 		const struct flip_network *except)
@@ -56,6 +57,7 @@ void flip_flood(struct flip_ns *ns, struct sk_buff *skb, const struct flip_hdr *
 	struct flip_hdr out, last_out;
 	struct sk_buff *copy;
 
+	local_bh_disable();
 	rcu_read_lock();
 	list_for_each_entry_rcu(n, &ns->networks, list) {
 		out = *h;
@@ -81,6 +83,7 @@ void flip_flood(struct flip_ns *ns, struct sk_buff *skb, const struct flip_hdr *
 	else
 		consume_skb(skb);
 	rcu_read_unlock();
+	local_bh_enable();
 }
 
 /* travel back one network: the weight is taken off again */
