@@ -444,25 +444,28 @@ static int open_output(void)
 	return fd;
 }
 
-static void kmsg(const char *fmt, int value)
+static void __attribute__((format(printf, 1, 0))) kmsg(const char *fmt, int value)
 {
-	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	char line[128];
 
-	dprintf(fd, fmt, value);
-	close(fd);
+	/* not dprintf: it asks where in the file it is, and /dev/kmsg does not say */
+	snprintf(line, sizeof(line), fmt, value);
+	put("/dev/kmsg", line);
 }
 
 /* A machine that outlives its time says what its tasks wait for, while it still can. */
 static void start_watch(void)
 {
 	int seconds = conf.watch ? atoi(conf.watch) : 0;
+	struct timespec now;
 
 	if (seconds <= 0 || fork())
 		return;
-	sleep(seconds);
-	kmsg("vm-init: time is nearly up after %d s; blocked tasks, then all\n", seconds);
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	sleep(seconds > now.tv_sec ? seconds - now.tv_sec : 1);
+	kmsg("vm-init: time is nearly up after %d s; blocked tasks, locks held\n", seconds);
 	put("/proc/sysrq-trigger", "w");
-	put("/proc/sysrq-trigger", "t");
+	put("/proc/sysrq-trigger", "d");
 	_exit(0);
 }
 

@@ -55,9 +55,12 @@ def reports(text, noise):
 
 
 def excerpt(text, noise, before=3, after=40, tail=60):
-    """What to show of a console: from the first complaint on, or its end."""
+    """What to show of a console: its first complaint, who waited at the end, or the end."""
     lines = text.split(b"\n")
     for i, line in enumerate(lines):
         if BAD.search(line) and not noise.covers(line):
             return lines[max(0, i - before):i + after]
+    for i, line in enumerate(lines):
+        if b"vm-init: time is nearly up" in line:
+            return lines[max(0, i - 20):i + after + tail]
     return lines[-tail:]
