@@ -6,6 +6,7 @@
  * endpoint lives as long as the file, so that replies still unacknowledged at close are seen
  * through; the last reference may be dropped in softirq, hence the work.
  */
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -49,6 +50,8 @@ struct amrpc_file *amrpc_file_open(struct net *net)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&f->ref, 1);
 	f->an = an;
+	/* a handle of one file is hardly ever one of another: mixed up, it is ENOENT */
+	f->next_handle = get_random_u32();
 	spin_lock_init(&f->lock);
 	INIT_LIST_HEAD(&f->listens);
 	INIT_WORK(&f->free_work, file_free);
