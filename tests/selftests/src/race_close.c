@@ -7,7 +7,9 @@
  * A few descriptor numbers of /dev/amoeba are shared by all threads. Some serve, some call, some
  * answer handles that may be of a file long gone, and two close the descriptors and open new ones
  * in their place. Fails on an errno that cannot come of that, on a wrong reply, and on a thread
- * that does not come back.
+ * that does not come back. Servers and callers use different descriptors: a call holds its file
+ * open, and one that is served through that same file, by a server that has lost the number of the
+ * file, waits until it is killed.
  */
 #include "rpc_tool.h"
 
@@ -20,7 +22,7 @@
 /* get-port and its one-way: wire-observed 5 */
 static const uint8_t getport[6] = { 't', 'e', 's', 't', 0, 0 };
 static const uint8_t putport[6] = { 0x58, 0x84, 0x07, 0x5c, 0xe6, 0x86 };
-static int fds[FDS];
+static int fds[2 * FDS];	/* servers', callers' */
 static _Atomic uint64_t last_handle;
 static _Atomic bool stop;
 static _Atomic unsigned long calls_ok, calls_else, served, closed;
@@ -77,7 +79,7 @@ static void *call(void *arg)
 	uint8_t out[5000], in[5000];
 
 	while (!stop) {
-		int fd = fds[rand_r(&seed) % FDS];
+		int fd = fds[FDS + rand_r(&seed) % FDS];
 		struct amoeba_trans t = { 0 };
 
 		memcpy(t.req.port, putport, 6);
@@ -125,7 +127,7 @@ static void *swap(void *arg)
 	unsigned int seed = (unsigned int)(uintptr_t)arg;
 
 	while (!stop) {
-		int k = rand_r(&seed) % FDS, fd = rpc_open();
+		int k = rand_r(&seed) % (2 * FDS), fd = rpc_open();
 
 		if (rand_r(&seed) % 4) {
 			dup3(fd, fds[k], O_CLOEXEC);	/* closes the old file */
@@ -139,6 +141,20 @@ static void *swap(void *arg)
 		usleep(rand_r(&seed) % 8000);
 	}
 	return NULL;
+}
+
+#define KINDS	6
+
+static void *(*const run[KINDS])(void *) = { serve, call, call, serve, swap, answer };
+
+static void join(pthread_t t, unsigned int i)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += 20;
+	if (pthread_timedjoin_np(t, NULL, &ts))
+		DIE("thread %u does not come back", i);
 }
 
 int main(int argc, char **argv)
@@ -159,7 +175,7 @@ int main(int argc, char **argv)
 	}
 	t = calloc(threads, sizeof(*t));
 	/* numbers nobody else's open() takes while one is closed for a moment */
-	for (int i = 0; i < FDS; i++) {
+	for (int i = 0; i < 2 * FDS; i++) {
 		int fd = rpc_open();
 
 		fds[i] = 200 + i;
@@ -167,20 +183,18 @@ int main(int argc, char **argv)
 		close(fd);
 	}
 	for (uintptr_t i = 0; i < threads; i++) {
-		void *(*const run[])(void *) = { serve, call, call, serve, swap, answer };
-
-		if (pthread_create(&t[i], NULL, run[i % 6], (void *)(i + 1)))
+		if (pthread_create(&t[i], NULL, run[i % KINDS], (void *)(i + 1)))
 			DIE("a thread cannot be made");
 	}
 	rpc_sleep_ms(seconds * 1e3);
 	stop = true;
-	for (unsigned int i = 0; i < threads; i++) {
-		struct timespec ts;
-
-		clock_gettime(CLOCK_REALTIME, &ts);
-		ts.tv_sec += 20;
-		if (pthread_timedjoin_np(t[i], NULL, &ts))
-			DIE("thread %u does not come back", i);
+	/* callers come back once those who serve them are gone, with their descriptors */
+	for (int callers = 0; callers < 2; callers++) {
+		for (unsigned int i = 0; i < threads; i++)
+			if ((run[i % KINDS] == call) == callers)
+				join(t[i], i);
+		for (int i = 0; i < FDS; i++)
+			close(fds[i]);
 	}
 	printf("%lu calls answered, %lu not, %lu served, %lu descriptors closed\n",
 	       calls_ok, calls_else, served, closed);

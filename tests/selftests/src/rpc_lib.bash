@@ -53,8 +53,8 @@ consistent()
 {
 	in_ns "$1" awk '{ v[$1] = $2 } END {
 		begun = v["calls_local"] + v["calls_remote"]
-		ended = v["calls_ok"] + v["calls_notfound"] + v["calls_failure"] +
-			v["calls_aborted"] + v["calls_unsafe"]
+		ended = v["calls_ok"] + v["calls_notfound"] + v["calls_failure"]
+		ended += v["calls_aborted"] + v["calls_unsafe"]
 		printf "%d calls, %d verdicts\n", begun, ended
 		exit (begun == ended ? 0 : 1) }' /proc/net/amoeba/stat
 }
