@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,6 +31,7 @@ static struct {
 	const char *where;		/* --store */
 	const char *chdir;		/* -C, when it is a local one */
 	bool	bar, here, temp_tree;
+	int	tree_lock;
 	char	*args[ARGS_MAX + 8];	/* of make */
 	size_t	nargs;
 	bool	has_j;
@@ -348,8 +350,10 @@ static int make_dir(void)
 	return make_names(bin, amcc) ?: make_socket();
 }
 
+static void remove_all(const char *dir);
+
 /* @dir is ours: what make left in a temporary tree goes with it */
-static void remove_all(const char *dir)
+static void empty_dir(const char *dir)
 {
 	struct dirent *e;
 	DIR *d = opendir(dir);
@@ -369,6 +373,11 @@ static void remove_all(const char *dir)
 	}
 	if (d)
 		closedir(d);
+}
+
+static void remove_all(const char *dir)
+{
+	empty_dir(dir);
 	rmdir(dir);
 }
 
@@ -636,8 +645,49 @@ static int open_store(void)
 	return AMCTL_OK;
 }
 
+/*
+ * Where a tree lies while it is built: always at the same place, as objects and lists of
+ * dependencies name it. Nobody else can write there, and one build at a time has it.
+ */
+static int tree_place(void)
+{
+	char base[48];
+	struct stat st;
+	size_t n;
+
+	snprintf(base, sizeof(base), "/tmp/amctl-%u", getuid());
+	if ((mkdir(base, 0700) && errno != EEXIST) || lstat(base, &st))
+		return amctl_err_errno(base, errno);
+	if (!S_ISDIR(st.st_mode) || st.st_uid != getuid() || st.st_mode & 022)
+		return amctl_err("remove it, or choose a directory with -C",
+				 "%s is not a directory of ours alone", base);
+	n = (size_t)snprintf(m.tree_dir, sizeof(m.tree_dir), "%s/%s", base,
+			     m.tree + strspn(m.tree, "/"));
+	if (n >= sizeof(m.tree_dir))
+		return amctl_bad("the name of the tree is too long");
+	for (char *c = m.tree_dir + strlen(base) + 1; *c; c++)
+		if (*c == '/' || *c == ':')
+			*c = '+';
+	if (mkdir(m.tree_dir, 0777) && errno != EEXIST)
+		return amctl_err_errno(m.tree_dir, errno);
+	m.tree_lock = open(m.tree_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (m.tree_lock < 0)
+		return amctl_err_errno(m.tree_dir, errno);
+	if (flock(m.tree_lock, LOCK_EX | LOCK_NB)) {
+		*m.tree_dir = '\0';
+		return amctl_err("wait for it, or choose a directory with -C",
+				 "%s: another amctl make is building it", m.tree);
+	}
+	/* of a build that was killed; what is fetched now is all there shall be */
+	m.temp_tree = true;
+	empty_dir(m.tree_dir);
+	return AMCTL_OK;
+}
+
 static int open_tree(void)
 {
+	int rc;
+
 	if (!m.tree)
 		return AMCTL_OK;
 	if (m.here)
@@ -650,8 +700,9 @@ static int open_tree(void)
 		snprintf(m.tree_dir, sizeof(m.tree_dir), "%s", real);
 		free(real);
 	} else {
-		snprintf(m.tree_dir, sizeof(m.tree_dir), "%s/tree", m.dir);
-		m.temp_tree = true;
+		rc = tree_place();
+		if (rc)
+			return rc;
 	}
 	mk.keep_outputs = true;
 	return tree_fetch(m.tree, m.tree_dir);
@@ -687,6 +738,8 @@ static int cmd_make(int argc, char **argv)
 	}
 	hosts_free();
 	store_close(mk.store);
+	if (m.temp_tree)
+		remove_all(m.tree_dir);
 	if (*m.dir)
 		remove_all(m.dir);
 	return rc;

@@ -12,6 +12,7 @@
 
 #define BAD_S		30.0	/* how long a host that failed is left alone */
 #define LIST_S		2.0	/* how old our own list of hosts may be */
+#define EMPTY_S		10.0	/* the same when there was none */
 #define WAIT_MS		500
 
 /* of one compiler on one host */
@@ -34,7 +35,7 @@ static struct {
 	struct local	*local;
 	double		listed;
 	am_cap		run;
-	bool		have_run, asking;
+	bool		have_run, asking, up;
 } hosts = { .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER };
 
 static void wait_ms(unsigned int ms)
@@ -111,6 +112,9 @@ static void refresh(void)
 		}
 	}
 	pool_free(&p);
+	hosts.up = false;
+	for (struct mhost *h = hosts.list; h; h = h->next)
+		hosts.up = hosts.up || h->slots;
 	hosts.asking = false;
 	hosts.listed = amctl_now();
 	pthread_cond_broadcast(&hosts.change);
@@ -183,7 +187,8 @@ struct mhost *hosts_take(const char *const *tried, bool (*gone)(void *arg), void
 	while (!gone(arg)) {
 		bool any = false, free_place = false;
 
-		if (!hosts.asking && (!hosts.listed || amctl_now() - hosts.listed > LIST_S))
+		if (!hosts.asking && (!hosts.listed || amctl_now() - hosts.listed >
+				      (hosts.up ? LIST_S : EMPTY_S)))
 			refresh();
 		for (struct mhost *h = hosts.list; h; h = h->next) {
 			any = any || fits(h, tried);
