@@ -190,13 +190,18 @@ static int receive(int fd, uint8_t *buf, size_t size, long ms, struct received *
 	return 1;
 }
 
-static void send_to(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len)
+static ssize_t try_send(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len)
 {
 	struct sockaddr_flip a = { .sflip_family = family };
-	ssize_t n;
 
 	memcpy(a.sflip_addr, dst, 8);
-	n = sendto(fd, buf, len, 0, (struct sockaddr *)&a, sizeof(a));
+	return sendto(fd, buf, len, 0, (struct sockaddr *)&a, sizeof(a));
+}
+
+static void send_to(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len)
+{
+	ssize_t n = try_send(fd, dst, buf, len);
+
 	if (n < 0)
 		die("sendto");
 	if ((size_t)n != len)
@@ -258,8 +263,9 @@ static int do_recv(void)
 		       to_hex(r.from.sflip_addr), to_hex(r.info.dst), r.from.sflip_network,
 		       r.info.hops, r.info.flags, bad ? " DAMAGED" : "");
 		fflush(stdout);
+		/* whoever asked may have gone */
 		if (echo)
-			send_to(fd, r.from.sflip_addr, buf, r.len);
+			try_send(fd, r.from.sflip_addr, buf, r.len);
 	}
 	return bad;
 }
