@@ -128,6 +128,7 @@ struct mhost {
 	am_cap	 cap;
 	unsigned int slots, running;
 	unsigned int jobs;	/* done there */
+	unsigned int failures;	/* since the last one */
 	double	 bad_until;	/* not asked before */
 	struct hcompiler *compilers;	/* what we know of its compilers */
 };

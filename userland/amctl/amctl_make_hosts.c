@@ -10,7 +10,8 @@
 
 #include "amctl_make.h"
 
-#define BAD_S		30.0	/* how long a host that failed is left alone */
+#define BAD_S		30.0	/* how long a host that is gone is left alone */
+#define DOUBT_S		0.5	/* one that failed once; twice as long with each further time */
 #define LIST_S		2.0	/* how old our own list of hosts may be */
 #define EMPTY_S		10.0	/* the same when there was none */
 #define WAIT_MS		500
@@ -216,23 +217,31 @@ void hosts_give(struct mhost *h, bool done)
 	pthread_mutex_lock(&hosts.lock);
 	h->running--;
 	h->jobs += done;
+	if (done)
+		h->failures = 0;
 	pthread_cond_broadcast(&hosts.change);
 	pthread_mutex_unlock(&hosts.lock);
 }
 
 void hosts_failed(struct mhost *h, const char *what, am_status s)
 {
+	double wait;
 	bool said;
 
 	pthread_mutex_lock(&hosts.lock);
 	said = h->bad_until > amctl_now();
-	/* full is not broken */
-	h->bad_until = amctl_now() + (s == AM_STD_NOTNOW ? 1.0 : BAD_S);
+	if (s == AM_STD_NOTNOW)		/* full is not broken */
+		wait = 1;
+	else if (s == AM_RPC_NOTFOUND || h->failures > 5)
+		wait = BAD_S;
+	else
+		wait = DOUBT_S * (1 << h->failures++);
+	h->bad_until = amctl_now() + wait;
 	pthread_cond_broadcast(&hosts.change);
 	pthread_mutex_unlock(&hosts.lock);
 	if (!said && s != AM_STD_NOTNOW)
-		amctl_note("make: %s: %s%s%s; its work is done elsewhere", h->name,
-			   what ? what : "", what ? ": " : "", am_ps_why(s));
+		amctl_note("make: %s: %s; its work is done elsewhere", h->name,
+			   what ? what : am_ps_why(s));
 }
 
 unsigned int hosts_slots(void)

@@ -22,6 +22,7 @@
 #define HASH	32
 #define BUCKETS	4096
 #define FILE_MAX (64U << 20)	/* larger sources are none */
+#define TRIES	3
 
 struct sign {			/* when these are the same, so are the bytes */
 	dev_t dev;
@@ -276,13 +277,13 @@ static am_status obtain(struct store *st, const struct bytes *b, const uint8_t h
 	return s;
 }
 
-/* the lock is held */
+/* the lock is held, and let go meanwhile */
 static bool blob_cap(struct store *st, const struct bytes *b, am_cap *cap)
 {
 	uint8_t hash[HASH];
 	struct blob *bl;
 	unsigned int gen;
-	am_status s;
+	am_status s = AM_OK;
 	bool fresh;
 
 	crypto_generichash(hash, sizeof(hash), b->p, b->n, NULL, 0);
@@ -298,7 +299,12 @@ static bool blob_cap(struct store *st, const struct bytes *b, am_cap *cap)
 	bl->busy = true;
 	gen = st->gen;
 	pthread_mutex_unlock(&st->lock);
-	s = obtain(st, b, hash, cap, &fresh);
+	/* a reply that was lost: what was done is found done */
+	for (int i = 0; i < TRIES; i++) {
+		s = obtain(st, b, hash, cap, &fresh);
+		if (s != AM_RPC_FAILURE)
+			break;
+	}
 	pthread_mutex_lock(&st->lock);
 	bl->busy = false;
 	if (!s) {
@@ -446,10 +452,27 @@ const am_cap *store_server(const struct store *st)
 
 /* ---- open and close ------------------------------------------------------------------------ */
 
+/* the directory of the store, made when it is not there; prints the error line */
+static int open_dir(struct store *st, const char *where)
+{
+	am_status s = AM_OK;
+	am_cap root;
+	int rc;
+
+	for (int i = 0; i < TRIES; i++) {
+		s = am_path(where, &st->dir);
+		if (s != AM_RPC_FAILURE)
+			break;
+	}
+	if (!s)
+		return AMCTL_OK;
+	rc = amctl_root(&root);
+	return rc ? rc : amctl_mkdir(&root, where, true, &st->dir);
+}
+
 struct store *store_open(const char *where)
 {
 	struct store *st = calloc(1, sizeof(*st));
-	am_cap root;
 	am_status s;
 
 	if (!st || sodium_init() < 0) {
@@ -463,7 +486,7 @@ struct store *store_open(const char *where)
 	s = am_b_server(&st->server);
 	if (s)
 		pool_err("the file server", s);
-	else if (!amctl_root(&root) && !amctl_mkdir(&root, where, true, &st->dir))
+	else if (!open_dir(st, where))
 		return st;
 	store_close(st);
 	return NULL;

@@ -26,7 +26,8 @@
 
 #include "procd.h"
 
-#define DEPTH_MAX 32	/* descriptors held by remove_tree() */
+#define DEPTH_MAX	32	/* descriptors held by remove_tree() */
+#define STORE_TRIES	3
 
 static int jobs_dir = -1;
 
@@ -306,8 +307,8 @@ am_status scratch_store(int dirfd, const char *path, const am_cap *server, struc
 			char *why, size_t size)
 {
 	char full[AM_PATH_MAX + 16];
+	am_status s = AM_OK;
 	struct stat st;
-	am_status s;
 	int fd;
 
 	memset(o, 0, sizeof(*o));
@@ -319,7 +320,13 @@ am_status scratch_store(int dirfd, const char *path, const am_cap *server, struc
 		close(fd);
 		return AM_OK;
 	}
-	s = am_b_create_fd(server, fd, &o->cap, &o->size);
+	/* after a lost reply another file with these bytes does no harm: nobody knows the first */
+	for (int i = 0; i < STORE_TRIES; i++) {
+		s = lseek(fd, 0, SEEK_SET) ? AM_STD_SYSERR :
+		    am_b_create_fd(server, fd, &o->cap, &o->size);
+		if (s != AM_RPC_FAILURE)
+			break;
+	}
 	close(fd);
 	if (s) {
 		snprintf(why, size, "output %.150s: %s", path, am_why(s));

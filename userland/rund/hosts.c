@@ -182,6 +182,9 @@ static void *poller(void *arg)
 		exec = h->exec;
 		pthread_mutex_unlock(&hosts.lock);
 		s = am_ps_load(&cap, POLL_TIMEOUT_MS, &l);
+		/* a reply that was lost is not a host that was */
+		if (s == AM_RPC_FAILURE && now_ms() - h->asked_ms < POLL_TIMEOUT_MS / 2)
+			s = am_ps_load(&cap, POLL_TIMEOUT_MS, &l);
 		if (!s && am_cap_null(&exec))
 			s = am_std_restrict(&cap, AM_PS_RGT_READ | AM_PS_RGT_WRITE |
 						  AM_PS_RGT_EXEC, &exec);
