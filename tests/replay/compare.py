@@ -161,8 +161,8 @@ def space_of(words, frame, clients):
 
 
 class Comparer:
-    def __init__(self, table, clients, clock_tolerance=25.0):
-        self.table, self.clients = table, clients
+    def __init__(self, table, clients, clock_tolerance=25.0, rtt=0):
+        self.table, self.clients, self.rtt = table, clients, rtt
         self.dests = {}		# (captured client, tid): live rpc.dest of the last REQUEST
         self.map = Mapping()
         self.tolerance = clock_tolerance
@@ -229,6 +229,8 @@ class Comparer:
                 f[name] = self.map.live(key, c)
             elif rule[0] == "echo-dest":
                 f[name] = self.dest_of(captured)
+            elif rule[0] == "range":
+                f[name] = max(captured[name], self.rtt)
         return f
 
     def request(self, captured, live):
@@ -236,7 +238,8 @@ class Comparer:
         self.dests[captured["flip.src"], captured["rpc.tid"]] = live["rpc.dest"]
 
     def dest_of(self, captured):
-        return self.dests.get((captured["flip.dst"], captured["rpc.tid"]), captured["rpc.from"])
+        src, dst = captured["flip.src"], captured["flip.dst"]
+        return self.dests.get((src if src in self.clients else dst, captured["rpc.tid"]), -1)
 
 
 def describe(c, v):

@@ -6,6 +6,8 @@ by the MAC addresses named "ours" are expected from the machine under test; the 
 to it, when everything of ours captured before them has arrived, and not earlier after that than
 captured. What arrives is compared by the rules of fields.tbl.
 """
+import math
+
 import flipwire as fw
 from compare import Comparer, Mismatch
 
@@ -89,7 +91,9 @@ class Replay:
         self.script, self.link, self.table = script, link, table
         self.role, self.hooks, self.slack = role, hooks or {}, slack
         self.log = log or (lambda text: None)
-        self.comparer = Comparer(table, script.clients, max(25.0, slack / 4))
+        self.comparer = Comparer(table, script.clients, max(25.0, slack / 4),
+                                 0 if role == "router" else math.ceil(slack / 16))
+        self.lag = 0.0		# longest time the replay itself came late with a frame, ms
         for seg, mac in macs.items():
             self.comparer.map.seed("mac", script.ours[seg], mac)
         self.macs = macs
@@ -223,6 +227,9 @@ class Replay:
                     self.alive()
         f = self._bounced(step) or self.comparer.translate(step.frame, self.role)
         f.t = self.link.now()
+        if self.last:
+            due = self.last[1] + (step.frame.t - self.last[0])
+            self.lag = max(self.lag, 1e3 * (f.t - due))
         t = self.link.send(step.segment, bytes(f.raw))
         if t is not None:
             f.t = t

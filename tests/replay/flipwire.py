@@ -336,7 +336,7 @@ def write_pcap(path, frames):
 def open_device(dev, promisc=True):
     """an AF_PACKET socket that sees every FLIP frame of @dev, those sent from it too, with
     kernel time stamps"""
-    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE))
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)	# with a protocol: of every device
     s.setsockopt(socket.SOL_SOCKET, SO_RCVBUF, 4 << 20)
     s.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     s.bind((dev, ETHERTYPE))

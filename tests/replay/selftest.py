@@ -29,6 +29,7 @@ class Twin:
         self.mutate = None		# (step index, function(frame) -> [bytes])
         self.shift = {}			# step index: seconds later
         self.answer = None		# step index of the peer's, answered though it should not be
+        self.dests = {}			# (source, message id): rpc.dest, to be bounced as it came
         self.names = self._names()
         self.pump()
 
@@ -78,6 +79,8 @@ class Twin:
             if base == "mac":
                 continue
             f[name] = self.names.get((key, captured[name]), captured[name])
+        if f.kind == "NOTHERE RPC REQUEST":
+            f["rpc.dest"] = self.dests.get((f["flip.src"], f["flip.messid"]), f["rpc.dest"])
         return f
 
     # -- the link ------------------------------------------------------------------------------
@@ -98,8 +101,11 @@ class Twin:
         if self.at >= len(self.script.steps) or self.script.steps[self.at].ours:
             return self.t	# our machine was expected to send: the replay will notice
         step = self.script.steps[self.at]
+        f = fw.Frame(raw, hint="RPC")
+        if f.kind == "RPC REQUEST":
+            self.dests[f["flip.src"], f["flip.messid"]] = f["rpc.dest"]
         if not self.mutate:
-            self._verify(step, fw.Frame(raw, hint="RPC"))
+            self._verify(step, f)
         if self.answer == self.at:
             f = step.frame.copy()
             f["eth.dst"], f["eth.src"] = f["eth.src"], self.macs[seg]

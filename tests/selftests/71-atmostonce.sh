@@ -11,7 +11,7 @@
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules
-seconds=${SECONDS_EACH:-12}
+seconds=${SECONDS_EACH:-8}
 once=$tests/race_once
 
 netem()
@@ -60,9 +60,9 @@ round()
 command -v tc >/dev/null || skip "tc is not installed (iproute2)"
 pair o1 o2
 modprobe sch_netem 2>/dev/null
-round "no disturbance" 0 500 limit 10000
-round "loss and duplicates" 0 100 limit 10000 delay 1ms loss 3% duplicate 10%
-round "reordering, too" 0 50 limit 10000 delay 2ms loss 1% duplicate 10% reorder 90%
+round "no disturbance" 0 300 limit 10000
+round "loss and duplicates" 0 60 limit 10000 delay 1ms loss 3% duplicate 10%
+round "reordering, too" 0 40 limit 10000 delay 2ms loss 1% duplicate 10% reorder 90%
 round "and servers that die" 4000 20 limit 10000 delay 2ms loss 2% duplicate 10% reorder 90%
 quiet o1
 finish

@@ -4,7 +4,7 @@
  *
  * A 64-bit program enters the kernel with int 0x80, its arguments below 4 GiB: the kernel takes it
  * for a 32-bit caller, and the ioctl goes through compat_ioctl. So no 32-bit C library is needed.
- * Status 4 (and the reason) where there is no such entry.
+ * Status 77 (and the reason) where there is no such entry.
  */
 #include "rpc_tool.h"
 
@@ -149,7 +149,7 @@ int main(void)
 	rpc_name = "rpc_compat";
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!have_entry())
-		return 4;
+		return 77;
 	w = mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	if (w == MAP_FAILED)
@@ -164,7 +164,7 @@ int main(void)
 int main(void)
 {
 	printf("# SKIP only x86-64 has this entry\n");
-	return 4;
+	return 77;
 }
 
 #endif

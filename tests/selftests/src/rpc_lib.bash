@@ -21,7 +21,7 @@ getport=746573740000 putport=5884075ce686
 getport2=677270000000 putport2=99fed83a4000
 
 fail() { echo "FAIL: $*"; bad=1; }
-skip() { echo "SKIP: $*"; exit 4; }
+skip() { echo "SKIP: $*"; exit 77; }
 finish() { exit $bad; }
 
 need_modules()
