@@ -362,12 +362,11 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void test_threads(void **state)
+/* all threads at once on one directory: every change is there, each once */
+static void one_crowd(struct store *st)
 {
-	struct store *st = *state;
 	struct store_ref ref = make_dir(st);
 	struct worker w[THREADS];
-	struct store_stat stat;
 	struct store_dir d;
 	unsigned int rows = 0;
 	int won = 0;
@@ -386,7 +385,20 @@ static void test_threads(void **state)
 	assert_int_equal(d.seq, d.nrows);
 	assert_int_equal(st->ops->rows(st, &ref, 0, count_row, &rows), AM_OK);
 	assert_int_equal(rows, d.nrows);
-	st->ops->stat(st, &stat);
+}
+
+static void test_threads(void **state)
+{
+	struct store *st = *state;
+	struct store_stat stat;
+	int crowds = 0;
+
+	/* they share commits when the scheduler lets them meet: with a fast disk not in every crowd */
+	do {
+		one_crowd(st);
+		st->ops->stat(st, &stat);
+		assert_true(stat.commits <= stat.changes);
+	} while (stat.commits == stat.changes && ++crowds < 50);
 	print_message("%llu changes in %llu commits\n", (unsigned long long)stat.changes,
 		      (unsigned long long)stat.commits);
 	assert_true(stat.commits < stat.changes);
