@@ -57,6 +57,12 @@ if [ "$NODE" = 1 ]; then
 	same "script" "script /tmp/program arg on node3" \
 		"$("$amctl" run -n --on node3 amoeba:/home/script arg)"
 	same "binary" "$(uname -s)" "$("$amctl" run -n --on node2 amoeba:/home/uname -s)"
+	same "stored input" "$(cksum <script)" \
+		"$("$amctl" run -n --on node3 --in amoeba:/home/script=s sh -c 'cksum <s')"
+	"$amctl" ls /home | grep -qx script || fail "a stored input is gone"
+	"$amctl" get /home/script "$work/script.2" 2>/dev/null && cmp script script.2 ||
+		fail "a stored input changed"
+	refused 1 '/home/nosuch' "$amctl" run -n --in amoeba:/home/nosuch true
 	refused 1 '/home/nosuch' "$amctl" run -n amoeba:/home/nosuch
 	refused 125 'the program' "$amctl" run -n amoeba:/home
 

@@ -31,6 +31,7 @@ struct run {
 	char	*env[NAMES_MAX + 16];
 	size_t	nenv;
 	struct am_jobfile in[NAMES_MAX];
+	bool	in_ours[NAMES_MAX];	/* stored for this job only */
 	char	*out[NAMES_MAX + 1], *out_to[NAMES_MAX];
 	size_t	nout;
 	am_cap	store;
@@ -51,7 +52,7 @@ static int need_store(struct run *r)
 	return s ? pool_err("the file server", s) : AMCTL_OK;
 }
 
-/* LOCAL[=PATH] */
+/* LOCAL[=PATH] or amoeba:STORED[=PATH] */
 static int add_in(struct run *r, char *arg)
 {
 	struct am_jobfile *f = &r->in[r->job.nin];
@@ -68,6 +69,14 @@ static int add_in(struct run *r, char *arg)
 	f->path = eq ? eq + 1 : strrchr(arg, '/') ? strrchr(arg, '/') + 1 : arg;
 	if (!am_job_path_ok(f->path))
 		return amctl_bad("'%s' is no path below the job's directory", f->path);
+	if (!strncmp(arg, "amoeba:", 7)) {
+		rc = amctl_path(arg + 7, &f->cap);
+		if (rc)
+			return rc;
+		f->mode = S_IFREG | 0755;
+		r->job.nin++;
+		return AMCTL_OK;
+	}
 	rc = need_store(r);
 	if (rc)
 		return rc;
@@ -84,7 +93,7 @@ static int add_in(struct run *r, char *arg)
 	if (s)
 		return pool_err(arg, s);
 	f->mode = S_IFREG | (st.st_mode & 0777) | 0600;
-	r->job.nin++;
+	r->in_ours[r->job.nin++] = true;
 	return AMCTL_OK;
 }
 
@@ -527,7 +536,8 @@ static int cmd_run(int argc, char **argv)
 		return rc;
 out:
 	for (size_t i = 0; i < r.job.nin; i++)
-		am_std_destroy(&r.in[i].cap);
+		if (r.in_ours[i])
+			am_std_destroy(&r.in[i].cap);
 	return rc;
 }
 
@@ -540,7 +550,8 @@ const struct amctl_object amctl_obj_run = {
 	.details =
 		"  --on HOST           there, instead of the least loaded one\n"
 		"  --env NAME[=VALUE]  into its environment; TERM, LANG, LC_ALL, TZ come along anyway\n"
-		"  --in FILE[=PATH]    put into its directory before it starts\n"
+		"  --in FILE[=PATH]    put into its directory before it starts; amoeba:NAME is a\n"
+		"                      stored file\n"
 		"  --out PATH[=FILE]   fetched from its directory when it has ended\n"
 		"  --mem MIB           limit of its memory; --limit SECONDS: of its life\n"
 		"  -n, --no-stdin      its standard input is empty\n"
