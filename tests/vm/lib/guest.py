@@ -128,9 +128,8 @@ class QemuGuest(Guest):
                   "-device", f"virtio-9p-{bus},fsdev={tag},mount_tag={tag}"]
         c += o.qemu.split()
         c += ["-append", " ".join(["console=ttyS0", "reboot=t", "mitigations=off",
-                                   "nokaslr", "no_timer_check", "tsc=reliable",
-                                   f"tsc_early_khz={o.tsc_khz}"]
-                                  + i.get("parameters", []) + self.common_parameters()
+                                   "nokaslr", "no_timer_check", "tsc=reliable"]
+                                  + o.tsc + i.get("parameters", []) + self.common_parameters()
                                   + o.append.split())]
         return c
 
