@@ -60,6 +60,7 @@ if [ "$NODE" = 1 ]; then
 fi
 barrier checked 200
 clean "after the checks"
+barrier clean
 
 # a job that tries to outlive itself: a session of its own, ignoring signals
 if [ "$NODE" = 1 ]; then
@@ -70,6 +71,7 @@ barrier escaped
 alive sleep 777 && fail "a process outlived its job"
 alive sleep 778 && fail "a process outlived its job"
 clean "after an escape"
+barrier clean
 
 # a client that is killed: its job ends with its lease
 if [ "$NODE" = 1 ]; then
