@@ -20,6 +20,12 @@
  * neigh->lock covers all of it. Packets are sent without it, by one task at a time
  * (neigh->running), so that they stay in order; who comes second leaves a note (->rerun).
  *
+ * Packets sent from different processors may overtake each other, in the queues of a device or of
+ * the receiving processors, and a classic receiver gives up a message whose fragments are not in
+ * order. So whoever wants to send while packets sent elsewhere may still be under way leaves it
+ * to a worker there (neigh->kick). A CREDIT frame is the exception: it says that all but two
+ * of those packets have arrived.
+ *
  * When credits are missing for FLIP_CREDIT_STUCK_MS a REQCREDIT is sent, after
  * FLIP_CREDIT_TRIES without an answer the neighbour is forgotten and what waited is lost. The
  * timer holds a reference to the neighbour.
@@ -169,6 +175,13 @@ static void flip_credit_arm(struct flip_neigh *neigh)
 		refcount_inc(&neigh->refs);
 }
 
+/* may packets sent from another processor still be under way, more than @slack of them? */
+static bool flip_credit_elsewhere(const struct flip_neigh *neigh, unsigned int slack)
+{
+	return neigh->credits + slack < FLIP_CREDITS && neigh->cpu != smp_processor_id() &&
+	       time_before(jiffies, neigh->sent + FLIP_CREDIT_ORDER) && cpu_online(neigh->cpu);
+}
+
 static void flip_credit_done(struct flip_neigh *neigh, bool held);
 
 /* send what credits allow, @skb first, for which one is there */
@@ -190,6 +203,8 @@ static void flip_credit_run(struct flip_neigh *neigh, struct sk_buff *skb,
 		neigh->rerun = false;
 		while (neigh->credits && (skb || (skb = flip_credit_pick(neigh)))) {
 			neigh->credits--;
+			neigh->cpu = smp_processor_id();
+			neigh->sent = jiffies;
 			count = flip_credit_take(&neigh->owed);
 			if (count)
 				trace_flip_credit(neigh, FLIP_CREDIT_EV_PIGGYBACK, count);
@@ -219,6 +234,30 @@ static void flip_credit_run(struct flip_neigh *neigh, struct sk_buff *skb,
 	}
 }
 
+/* the same, from here or from where packets were sent last */
+static void flip_credit_push(struct flip_neigh *neigh, unsigned int slack)
+{
+	lockdep_assert_held(&neigh->lock);
+	if (list_empty(&neigh->ready) || !flip_credit_elsewhere(neigh, slack) || !neigh->credits) {
+		flip_credit_run(neigh, NULL, NULL);
+		return;
+	}
+	refcount_inc(&neigh->refs);
+	if (!queue_work_on(neigh->cpu, flip_wq, &neigh->kick))
+		flip_neigh_put(neigh);
+}
+
+static void flip_credit_kick(struct work_struct *work)
+{
+	struct flip_neigh *neigh = container_of(work, struct flip_neigh, kick);
+
+	spin_lock_bh(&neigh->lock);
+	if (!READ_ONCE(neigh->dead))
+		flip_credit_run(neigh, NULL, NULL);
+	spin_unlock_bh(&neigh->lock);
+	flip_neigh_put(neigh);
+}
+
 /**
  * flip_credit_forward() - send a packet that costs a credit, or queue it until there is one
  * @neigh: neighbour
@@ -242,7 +281,8 @@ int flip_credit_forward(struct flip_neigh *neigh, struct sk_buff *skb, flip_addr
 		goto drop;
 	}
 	flip_cb(skb)->from = NULL;
-	if (neigh->credits && !neigh->running && list_empty(&neigh->ready)) {
+	if (neigh->credits && !neigh->running && list_empty(&neigh->ready) &&
+	    !flip_credit_elsewhere(neigh, 0)) {
 		flip_credit_run(neigh, skb, from);
 		spin_unlock_bh(&neigh->lock);
 		return 0;
@@ -259,7 +299,7 @@ int flip_credit_forward(struct flip_neigh *neigh, struct sk_buff *skb, flip_addr
 	__skb_queue_tail(&flow->fwd, skb);
 	neigh->n_queued++;
 	flip_flow_make_ready(neigh, flow);
-	flip_credit_run(neigh, NULL, NULL);
+	flip_credit_push(neigh, 0);
 	spin_unlock_bh(&neigh->lock);
 	return 0;
 
@@ -353,7 +393,7 @@ int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, long *tmo)
 	if (!err) {
 		__skb_queue_tail(&m->q, skb);
 		flip_flow_make_ready(neigh, m->flow);
-		flip_credit_run(neigh, NULL, NULL);
+		flip_credit_push(neigh, 0);
 	}
 	spin_unlock_bh(&neigh->lock);
 	if (err)
@@ -396,7 +436,7 @@ int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo)
 		flip_flow_make_ready(neigh, m->flow);
 		flip_flow_put(m->flow);
 		/* the next message of the flow may have been waiting for its turn */
-		flip_credit_run(neigh, NULL, NULL);
+		flip_credit_push(neigh, 0);
 	}
 	if (!error)
 		error = m->error;
@@ -468,7 +508,8 @@ void flip_credit_rx(struct flip_neigh *neigh, enum flip_fc type, unsigned int co
 	neigh->tries = 0;
 	neigh->since = jiffies;
 	if (!list_empty(&neigh->ready))
-		flip_credit_run(neigh, NULL, NULL);
+		flip_credit_push(neigh, type == FLIP_FC_DATA ? 0 :
+				 FLIP_CREDITS - FLIP_CREDIT_OWED);
 	spin_unlock_bh(&neigh->lock);
 	if (excess)
 		flip_stat_inc(ns, CREDIT_EXCESS);
@@ -560,4 +601,5 @@ void flip_credit_init(struct flip_neigh *neigh)
 	for (i = 0; i < ARRAY_SIZE(neigh->flows); i++)
 		INIT_HLIST_HEAD(&neigh->flows[i]);
 	timer_setup(&neigh->timer, flip_credit_tick, 0);
+	INIT_WORK(&neigh->kick, flip_credit_kick);
 }

@@ -13,12 +13,15 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <net/amcap.h>
+#include "flip_hash.h"
 #include "flip_int.h"
 
 static const struct rhashtable_params flip_ep_params = {
 	.key_len	= sizeof(flip_addr_t),
 	.key_offset	= offsetof(struct flip_ep, addr),
 	.head_offset	= offsetof(struct flip_ep, node),
+	.hashfn		= flip_key_hash,
+	.obj_cmpfn	= flip_key_cmp,
 	.automatic_shrinking = true,
 };
 

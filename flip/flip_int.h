@@ -62,6 +62,7 @@
 #define FLIP_CREDIT_WINDOW	32	/* packets one sender prepares ahead of credits */
 #define FLIP_CREDITS		8	/* facts 1.9 */
 #define FLIP_CREDIT_OWED	(FLIP_CREDITS - 2)
+#define FLIP_CREDIT_ORDER	2	/* jiffies after which a packet is surely on the wire */
 #define FLIP_CREDIT_TRIES	5
 #define FLIP_CREDIT_SWEEP_MS	500
 #define FLIP_CREDIT_STUCK_MS	2000
@@ -264,6 +265,9 @@ struct flip_neigh_key {
  * @n_queued: forwarded packets waiting
  * @n_msgs: messages being sent
  * @timer: asks for credits when stuck
+ * @cpu: processor that sent last
+ * @sent: and when
+ * @kick: sends from there
  * @rcu: frees it
  */
 struct flip_neigh {
@@ -290,6 +294,9 @@ struct flip_neigh {
 	unsigned int		n_queued;
 	unsigned int		n_msgs;
 	struct timer_list	timer;
+	int			cpu;
+	unsigned long		sent;
+	struct work_struct	kick;
 	struct rcu_head		rcu;
 };
 

@@ -85,7 +85,7 @@ static int __init flip_init(void)
 {
 	int err;
 
-	flip_wq = alloc_workqueue("flip", WQ_PERCPU, 0);
+	flip_wq = alloc_workqueue("flip", WQ_PERCPU | WQ_HIGHPRI, 0);
 	if (!flip_wq)
 		return -ENOMEM;
 	err = flip_local_init();

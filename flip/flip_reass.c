@@ -4,8 +4,10 @@
  *
  * DESIGN NOTES
  * The classic rule: fragments of a message arrive in order. So a partial message is a list of
- * packets and the offset that must come next; what was there already is a duplicate and ignored,
- * what is beyond means something was lost, and the partial message goes.
+ * packets and the offset that comes next; what was there already is a duplicate and ignored. Since
+ * several queues of a device may change the order a little, up to FLIP_REASS_EARLY packets
+ * from beyond wait for what is before them; more means that something was lost, and the
+ * partial message goes.
  *
  * A reassembler has a spinlock of its own; the packets of one message are put on its list under
  * it. Partial messages are few (max_msgs), so they are a list, the one added to last in front.
@@ -20,14 +22,18 @@
  * struct flip_partial - a message coming in
  * @list: in the reassembler, latest progress first
  * @msg: becomes the message
- * @next: offset that must come next
+ * @early: packets from beyond @next, by offset
+ * @next: offset that comes next
+ * @bytes: payload of all its packets
  * @truesize: charged to the namespace
  * @when: time of the last progress
  */
 struct flip_partial {
 	struct list_head	list;
 	struct flip_msg		*msg;
+	struct sk_buff_head	early;
 	u32			next;
+	u32			bytes;
 	u64			truesize;
 	unsigned long		when;
 };
@@ -46,7 +52,7 @@ struct flip_reass {
 static void flip_partial_uncharge(struct flip_reass *r, struct flip_partial *p)
 {
 	r->n_msgs--;
-	r->bytes -= p->next;
+	r->bytes -= p->bytes;
 	atomic64_sub(p->truesize, &r->ns->reass_bytes);
 }
 
@@ -54,6 +60,7 @@ static void flip_partial_free(struct flip_reass *r, struct flip_partial *p)
 {
 	list_del(&p->list);
 	flip_partial_uncharge(r, p);
+	__skb_queue_purge(&p->early);
 	flip_msg_free(p->msg);
 	kfree(p);
 }
@@ -107,9 +114,7 @@ EXPORT_SYMBOL_GPL(flip_reass_destroy);
 
 void flip_reass_limit(struct flip_reass *r, u64 max_bytes)
 {
-	spin_lock_bh(&r->lock);
-	r->max_bytes = max_bytes;
-	spin_unlock_bh(&r->lock);
+	WRITE_ONCE(r->max_bytes, max_bytes);
 }
 
 void flip_msg_free(struct flip_msg *m)
@@ -121,124 +126,189 @@ void flip_msg_free(struct flip_msg *m)
 }
 EXPORT_SYMBOL_GPL(flip_msg_free);
 
-static struct flip_msg *flip_msg_make(struct flip_ns *ns, struct sk_buff *skb,
-				      const struct flip_rx *rx)
+static struct flip_msg *flip_msg_make(const struct flip_rx *rx)
 {
 	struct flip_msg *m = kmalloc(sizeof(*m), GFP_ATOMIC);
 
-	if (!m) {
-		flip_drop(ns, NULL, skb, FLIP_DROP_NOMEM);
+	if (!m)
 		return NULL;
-	}
 	__skb_queue_head_init(&m->skbs);
-	__skb_queue_tail(&m->skbs, skb);
 	m->rx = *rx;
 	m->rx.length = rx->total;
 	m->rx.offset = 0;
 	return m;
 }
 
-/* the first packet of a message of several; takes it unless it returns a reason not to */
-static enum flip_stat flip_reass_begin(struct flip_reass *r, struct sk_buff *skb,
-				       const struct flip_rx *rx)
+static struct flip_partial *flip_partial_find(struct flip_reass *r, const struct flip_rx *rx)
 {
-	struct flip_ns *ns = r->ns;
 	struct flip_partial *p;
 
-	if (r->n_msgs >= r->max_msgs)
-		return FLIP_DROP_REASS_MSGS;
-	if (r->bytes + rx->length > r->max_bytes || rx->total > r->max_bytes)
-		return FLIP_DROP_REASS_BYTES;
-	p = kzalloc(sizeof(*p), GFP_ATOMIC);
+	list_for_each_entry(p, &r->partials, list)
+		if (p->msg->rx.messid == rx->messid && p->msg->rx.src == rx->src &&
+		    p->msg->rx.dst == rx->dst)
+			return p;
+	return NULL;
+}
+
+static struct flip_partial *flip_partial_make(struct flip_reass *r, const struct flip_rx *rx)
+{
+	struct flip_partial *p = kzalloc(sizeof(*p), GFP_ATOMIC);
+
 	if (!p)
-		return FLIP_DROP_NOMEM;
-	if (atomic64_add_return(skb->truesize, &ns->reass_bytes) >
-	    READ_ONCE(ns->tune.reass_bytes)) {
-		atomic64_sub(skb->truesize, &ns->reass_bytes);
-		kfree(p);
-		return FLIP_DROP_REASS_BYTES;
-	}
-	p->truesize = skb->truesize;
-	p->next = rx->length;
-	p->when = jiffies;
-	p->msg = flip_msg_make(ns, skb, rx);
+		return NULL;
+	p->msg = flip_msg_make(rx);
 	if (!p->msg) {
-		atomic64_sub(p->truesize, &ns->reass_bytes);
 		kfree(p);
-		return FLIP_STAT_NONE;
+		return NULL;
 	}
+	__skb_queue_head_init(&p->early);
+	p->when = jiffies;
 	r->n_msgs++;
-	r->bytes += rx->length;
 	list_add(&p->list, &r->partials);
 	if (!timer_pending(&r->timer))
 		mod_timer(&r->timer, jiffies + msecs_to_jiffies(FLIP_REASS_MS));
+	return p;
+}
+
+static u32 *flip_early_offset(struct sk_buff *skb)
+{
+	return (u32 *)skb->cb;
+}
+
+/* keep a packet from beyond; false: it is there already */
+static bool flip_partial_keep(struct flip_partial *p, struct sk_buff *skb, u32 offset)
+{
+	struct sk_buff *before;
+
+	*flip_early_offset(skb) = offset;
+	skb_queue_reverse_walk(&p->early, before) {
+		if (*flip_early_offset(before) == offset)
+			return false;
+		if (*flip_early_offset(before) < offset) {
+			__skb_queue_after(&p->early, before, skb);
+			return true;
+		}
+	}
+	__skb_queue_head(&p->early, skb);
+	return true;
+}
+
+/* the packet that comes next, and those that waited for it */
+static bool flip_partial_append(struct flip_partial *p, struct sk_buff *skb)
+{
+	do {
+		__skb_queue_tail(&p->msg->skbs, skb);
+		p->next += skb->len;
+		skb = skb_peek(&p->early);
+		if (!skb || *flip_early_offset(skb) > p->next)
+			return true;
+		if (*flip_early_offset(skb) < p->next)
+			return false;	/* they overlap: cut differently by two senders */
+		__skb_unlink(skb, &p->early);
+	} while (1);
+}
+
+/* memory for one more packet */
+static bool flip_reass_charge(struct flip_reass *r, struct flip_partial *p,
+			      const struct sk_buff *skb)
+{
+	struct flip_ns *ns = r->ns;
+
+	if (r->bytes + skb->len > READ_ONCE(r->max_bytes))
+		return false;
+	if (atomic64_add_return(skb->truesize, &ns->reass_bytes) >
+	    READ_ONCE(ns->tune.reass_bytes)) {
+		atomic64_sub(skb->truesize, &ns->reass_bytes);
+		return false;
+	}
+	p->truesize += skb->truesize;
+	p->bytes += skb->len;
+	r->bytes += skb->len;
+	return true;
+}
+
+/* take in a packet of a message of several; *@done: the message is whole */
+static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
+				      const struct flip_rx *rx, struct flip_partial **done)
+{
+	struct flip_partial *p = flip_partial_find(r, rx);
+
+	lockdep_assert_held(&r->lock);
+	*done = NULL;
+	if (!p) {
+		if (rx->offset > FLIP_REASS_EARLY * max(rx->length, 1U))
+			return FLIP_DROP_REASS_GAP;
+		if (r->n_msgs >= r->max_msgs)
+			return FLIP_DROP_REASS_MSGS;
+		if (rx->total > READ_ONCE(r->max_bytes))
+			return FLIP_DROP_REASS_BYTES;
+		p = flip_partial_make(r, rx);
+		if (!p)
+			return FLIP_DROP_NOMEM;
+	}
+	if (rx->total != p->msg->rx.total)
+		return FLIP_DROP_REASS_TOTAL;
+	if (rx->offset < p->next)
+		return rx->offset + rx->length <= p->next ? FLIP_STAT_REASS_DUP :
+			FLIP_DROP_REASS_GAP;
+	if (rx->offset > p->next && skb_queue_len(&p->early) == FLIP_REASS_EARLY) {
+		flip_partial_free(r, p);
+		return FLIP_DROP_REASS_GAP;
+	}
+	if (!flip_reass_charge(r, p, skb)) {
+		flip_partial_free(r, p);
+		return FLIP_DROP_REASS_BYTES;
+	}
+	p->msg->rx.flags = ((p->msg->rx.flags | rx->flags) & FLIP_F_UNSAFE) |
+			   (p->msg->rx.flags & rx->flags & FLIP_F_SECURITY);
+	if (rx->offset > p->next) {
+		if (flip_partial_keep(p, skb, rx->offset))
+			return FLIP_STAT_NONE;
+		p->truesize -= skb->truesize;
+		p->bytes -= skb->len;
+		r->bytes -= skb->len;
+		atomic64_sub(skb->truesize, &r->ns->reass_bytes);
+		return FLIP_STAT_REASS_DUP;
+	}
+	p->when = jiffies;
+	if (!flip_partial_append(p, skb)) {
+		flip_stat_inc(r->ns, REASS_OVERLAP);
+		flip_partial_free(r, p);	/* and @skb with it */
+		return FLIP_STAT_NONE;
+	}
+	if (p->next == rx->total)
+		*done = p;
+	else if (p->list.prev != &r->partials)
+		list_move(&p->list, &r->partials);
 	return FLIP_STAT_NONE;
 }
 
 struct flip_msg *flip_reass_add(struct flip_reass *r, struct sk_buff *skb,
 				const struct flip_rx *rx)
 {
-	struct flip_partial *p, *found = NULL;
 	struct flip_ns *ns = r->ns;
 	struct flip_msg *m = NULL;
-	enum flip_stat why = FLIP_STAT_NONE;
+	struct flip_partial *p;
+	enum flip_stat why;
 
-	if (rx->length == rx->total)
-		return flip_msg_make(ns, skb, rx);
-
+	if (rx->length == rx->total) {
+		m = flip_msg_make(rx);
+		if (m)
+			__skb_queue_tail(&m->skbs, skb);
+		else
+			flip_drop(ns, NULL, skb, FLIP_DROP_NOMEM);
+		return m;
+	}
 	spin_lock_bh(&r->lock);
-	list_for_each_entry(p, &r->partials, list) {
-		if (p->msg->rx.messid == rx->messid && p->msg->rx.src == rx->src &&
-		    p->msg->rx.dst == rx->dst) {
-			found = p;
-			break;
-		}
-	}
-	p = found;
-	if (!p) {
-		why = rx->offset ? FLIP_DROP_REASS_GAP : flip_reass_begin(r, skb, rx);
-		goto out;
-	}
-	if (rx->total != p->msg->rx.total) {
-		why = FLIP_DROP_REASS_TOTAL;
-		goto out;
-	}
-	if (rx->offset < p->next) {
-		why = (u64)rx->offset + rx->length <= p->next ? FLIP_STAT_REASS_DUP :
-			FLIP_DROP_REASS_GAP;
-		goto out;
-	}
-	if (rx->offset > p->next) {
-		why = FLIP_DROP_REASS_GAP;
-		flip_partial_free(r, p);
-		goto out;
-	}
-	if (r->bytes + rx->length > r->max_bytes ||
-	    atomic64_add_return(skb->truesize, &ns->reass_bytes) >
-	    READ_ONCE(ns->tune.reass_bytes)) {
-		if (r->bytes + rx->length <= r->max_bytes)
-			atomic64_sub(skb->truesize, &ns->reass_bytes);
-		why = FLIP_DROP_REASS_BYTES;
-		flip_partial_free(r, p);
-		goto out;
-	}
-	p->truesize += skb->truesize;
-	p->next += rx->length;
-	r->bytes += rx->length;
-	p->when = jiffies;
-	__skb_queue_tail(&p->msg->skbs, skb);
-	p->msg->rx.flags = ((p->msg->rx.flags | rx->flags) & FLIP_F_UNSAFE) |
-			   (p->msg->rx.flags & rx->flags & FLIP_F_SECURITY);
-	if (p->next == rx->total) {
+	why = flip_reass_take(r, skb, rx, &p);
+	if (p) {
 		m = p->msg;
 		list_del(&p->list);
 		flip_partial_uncharge(r, p);
+		__skb_queue_purge(&p->early);
 		kfree(p);
 		flip_stat_inc(ns, REASS_DONE);
-	} else if (p->list.prev != &r->partials) {
-		list_move(&p->list, &r->partials);
 	}
-out:
 	spin_unlock_bh(&r->lock);
 	if (why != FLIP_STAT_NONE)
 		flip_drop(ns, NULL, skb, why);

@@ -14,6 +14,7 @@
  */
 #include <linux/math64.h>
 #include <linux/slab.h>
+#include "flip_hash.h"
 #include "flip_int.h"
 #include <trace/events/flip.h>
 
@@ -24,6 +25,8 @@ static const struct rhashtable_params flip_route_params = {
 	.key_len	= sizeof(flip_addr_t),
 	.key_offset	= offsetof(struct flip_route, addr),
 	.head_offset	= offsetof(struct flip_route, node),
+	.hashfn		= flip_key_hash,
+	.obj_cmpfn	= flip_key_cmp,
 	.automatic_shrinking = true,
 };
 

@@ -283,6 +283,8 @@ static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, str
 	struct sk_buff *skb;
 	int err = 0;
 
+	/* packets sent from several processors could overtake each other */
+	migrate_disable();
 	do {
 		h->offset = at;
 		h->length = min(chunk, total - at);
@@ -291,8 +293,10 @@ static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, str
 			skb = flip_fill_pages(s, at, h->length);
 		else
 			skb = flip_fill(s, at, h->length);
-		if (IS_ERR(skb))
-			return PTR_ERR(skb);
+		if (IS_ERR(skb)) {
+			err = PTR_ERR(skb);
+			break;
+		}
 		rcu_read_lock();
 		if (h->dst == FLIP_ADDR_NULL) {
 			flip_send_bcast(ns, skb, h, w, hops);
@@ -313,6 +317,7 @@ static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, str
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 	} while (at < total && !err);
+	migrate_enable();
 	return err;
 }
 

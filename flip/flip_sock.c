@@ -56,6 +56,8 @@ static atomic_long_t flip_memory_allocated;
 static DEFINE_PER_CPU(int, flip_memory_per_cpu_fw_alloc);
 static unsigned long flip_memory_pressure;
 static long flip_mem[3];
+/* what a socket may always have, also when all together have too much; sock.c follows the pointers */
+static int flip_mem_min = PAGE_SIZE;
 
 static struct proto flip_raw_proto = {
 	.name			= "FLIP",
@@ -65,6 +67,8 @@ static struct proto flip_raw_proto = {
 	.per_cpu_fw_alloc	= &flip_memory_per_cpu_fw_alloc,
 	.memory_pressure	= &flip_memory_pressure,
 	.sysctl_mem		= flip_mem,
+	.sysctl_wmem		= &flip_mem_min,
+	.sysctl_rmem		= &flip_mem_min,
 };
 
 static struct lock_class_key flip_slock_key, flip_lock_key;

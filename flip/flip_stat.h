@@ -59,6 +59,7 @@
 	S(CREDIT_EXCESS,	"credit_excess")				\
 	S(REASS_DONE,		"reass_done")					\
 	S(REASS_DUP,		"reass_duplicate")				\
+	S(REASS_OVERLAP,	"reass_overlap")				\
 	S(REASS_TIMEOUT,	"reass_timeout")				\
 	S(SOCK_FULL,		"sock_full")					\
 	S(MC_JOINED,		"mc_joined")					\

@@ -220,11 +220,12 @@ void flip_bcast_unregister(struct flip_bcast *b);	/* waits until no upcall runs 
 /*
  * Reassembly, one library for sockets and transactions: flip_frag.c.
  *
- * A reassembler belongs to one receiver, who locks it. Complete messages come out as a list of
- * skbs holding the payload in order; partial ones are bounded in number and bytes and die after
- * FLIP_REASS_MS without progress.
+ * A reassembler belongs to one receiver. Complete messages come out as a list of skbs holding the
+ * payload in order; partial ones are bounded in number and bytes and die after FLIP_REASS_MS
+ * without progress, or when more than FLIP_REASS_EARLY packets wait for one before them.
  */
 #define FLIP_REASS_MS	4000	/* facts 3.5 */
+#define FLIP_REASS_EARLY 8	/* a credit window: more cannot be under way */
 
 /**
  * struct flip_msg - a whole received message

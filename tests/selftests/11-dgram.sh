@@ -40,8 +40,8 @@ receiver b "$tmp/known" bind 0102030405060700 count 1 timeout 60000
 expect "one-way of a private address" "$address" d70d52d1b9d01900
 
 # broadcast: only who asked for it, here and there, and not further than the budget
-receiver b "$tmp/bc" bcast 1 count 3 timeout 5000
-receiver a "$tmp/bc2" bcast 1 count 3 timeout 5000
+receiver b "$tmp/bc" bcast 1 count 3 timeout 60000
+receiver a "$tmp/bc2" bcast 1 count 3 timeout 60000
 check "broadcast" in_ns a "$tool" send all 100 hops 3
 check "broadcast without the budget to leave" in_ns a "$tool" send all 101 hops 2
 check "large broadcast" in_ns a "$tool" send all 20000 hops 3

@@ -71,7 +71,7 @@ receiver()
 	: >"$file"
 	ip netns exec "$n" "$tool" recv "$@" >"$file" 2>&1 &
 	background+=($!)
-	wait_for 10 test -s "$file" || fail "receiver in $n does not start"
+	wait_for 60 test -s "$file" || fail "receiver in $n does not start"
 	read -r address <"$file"
 }
 

@@ -26,7 +26,7 @@
 #include <linux/flip.h>
 
 static int family;
-static long count = 1, timeout_ms = 10000, echo, bcast, rcvbuf, ltime = -1, hops, flags, members;
+static long count = 1, timeout_ms = 60000, echo, bcast, rcvbuf, ltime = -1, hops, flags, members;
 static long wait_ms, gap_ms;
 static const char *private_address;
 
