@@ -5,6 +5,7 @@
 #
 # nodes: 1
 # suites: big
+# kernels: x86-fast
 # mem: 6G
 # timeout: 1200
 
