@@ -30,6 +30,7 @@
  * FLIP_CREDIT_TRIES without an answer the neighbour is forgotten and what waited is lost. The
  * timer holds a reference to the neighbour.
  */
+#include <kunit/visibility.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "flip_int.h"
@@ -61,6 +62,7 @@ unsigned int flip_credit_add(unsigned int have, unsigned int more, bool *excess)
 	*excess = more > FLIP_CREDITS - min_t(unsigned int, have, FLIP_CREDITS);
 	return *excess ? FLIP_CREDITS : have + more;
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_credit_add);
 
 /* how many to give back in a count byte */
 unsigned int flip_credit_take(unsigned int *owed)
@@ -70,6 +72,7 @@ unsigned int flip_credit_take(unsigned int *owed)
 	*owed -= n;
 	return n;
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_credit_take);
 
 /* ---- flows ------------------------------------------------------------------------------ */
 

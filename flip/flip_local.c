@@ -17,6 +17,7 @@
  * flip_ep_destroy() does not know; so the worker looks everything up again, and the namespace
  * flushes the worker when it ends (flip_local_flush()).
  */
+#include <kunit/visibility.h>
 #include <linux/workqueue.h>
 #include "flip_int.h"
 
@@ -170,6 +171,7 @@ void flip_local_flush(void)
 		while (!skb_queue_empty_lockless(&l->q));
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_local_flush);
 
 int flip_local_init(void)
 {

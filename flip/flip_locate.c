@@ -17,6 +17,7 @@
  * The first LOCATE has the budget that reaches the nearest network at once: the smaller ones
  * with which the original begins never leave the machine.
  */
+#include <kunit/visibility.h>
 #include <linux/completion.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -76,6 +77,7 @@ void flip_schedule_start(struct flip_schedule *s, bool forced, u16 first)
 	s->hops = forced ? FLIP_HOPS_FORCED : min_t(u16, first, FLIP_MAX_HOPS);
 	s->interval = FLIP_LOCATE_MS_MIN;
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_schedule_start);
 
 /* facts 1.8: one hop more each 100 ms until 25, then and with 26 the interval doubles */
 void flip_schedule_next(struct flip_schedule *s)
@@ -85,6 +87,7 @@ void flip_schedule_next(struct flip_schedule *s)
 	else
 		s->interval = min_t(u32, 2 * s->interval, FLIP_INTERVAL_MAX);
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_schedule_next);
 
 /* ---- table ------------------------------------------------------------------------------ */
 

@@ -6,6 +6,7 @@
  * which costs at most a round more, bounded by the hop budget. An entry counts for ten seconds,
  * since a machine that has come back may start its message ids anew.
  */
+#include <kunit/visibility.h>
 #include "flip_int.h"
 
 #define FLIP_LOOP_LIFE	(10 * HZ)
@@ -15,6 +16,7 @@ unsigned int flip_loop_slot(flip_addr_t src, u32 messid, u32 offset, u32 seed)
 	return jhash_2words(flip_addr_hash(src, seed), messid ^ rol32(offset, 16), seed) %
 	       FLIP_LOOP_ENTRIES;
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_loop_slot);
 
 /* has this packet been seen? It has from now on. Nothing loops without a network */
 bool flip_loop_seen(struct flip_ns *ns, flip_addr_t src, u32 messid, u32 offset)
@@ -38,3 +40,4 @@ bool flip_loop_seen(struct flip_ns *ns, flip_addr_t src, u32 messid, u32 offset)
 	spin_unlock_bh(&ns->loop_lock);
 	return seen;
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_loop_seen);

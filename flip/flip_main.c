@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The module and its part in each network namespace. */
+#include <kunit/visibility.h>
 #include <linux/module.h>
 #include <linux/random.h>
 #include "flip_int.h"
 
 unsigned int flip_ns_id;
+EXPORT_SYMBOL_IF_KUNIT(flip_ns_id);
 struct workqueue_struct *flip_wq;
 
 static int __net_init flip_ns_init(struct net *net)

@@ -12,6 +12,7 @@
  * is full, the least recently used of a few old routes makes room; when more than three quarters
  * are taken the sweep removes what has been idle for longer than the mean.
  */
+#include <kunit/visibility.h>
 #include <linux/math64.h>
 #include <linux/slab.h>
 #include "flip_hash.h"
@@ -87,6 +88,7 @@ struct flip_loc *flip_route_best(struct flip_route *r, const struct flip_network
 		*why = FLIP_ROUTE_OK;
 	return best;
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_route_best);
 
 /* look up and choose; marks the route used. Under RCU */
 struct flip_loc *flip_route_find(struct flip_ns *ns, flip_addr_t addr,
