@@ -294,6 +294,7 @@ struct amrpc_kid {
 	u32			top;		/* highest tid executed */
 	unsigned long		top_when;	/* jiffies, when it was */
 	DECLARE_BITMAP(done, AMRPC_ONCE_WINDOW);
+	unsigned int		nr_naks;	/* of @naks: those behind were never used */
 	struct amrpc_nak	naks[AMRPC_ONCE_NAKS];
 	struct rcu_head		rcu;
 };
@@ -402,6 +403,7 @@ struct amrpc_port {
 
 struct amrpc_listen {
 	struct amrpc_port	*port;
+	u64			get;		/* get-port; never leaves the kernel */
 	struct amrpc_file	*file;
 	struct list_head	on_port;
 	struct list_head	on_file;
@@ -419,7 +421,7 @@ struct amrpc_waiter {
 	bool			gone;		/* the file was closed */
 };
 
-struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 port);
+struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, const u8 get[AMOEBA_PORT_SIZE]);
 void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue);
 void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx *tx, bool head);
 void amrpc_unqueue(struct amrpc_tx *tx);

@@ -19,11 +19,14 @@
 #include <linux/unaligned.h>
 
 #include "rpc.h"
+#include "rpc_hash.h"
 
 static const struct rhashtable_params loc_params = {
 	.key_len	= sizeof(u64),
 	.key_offset	= offsetof(struct amrpc_loc, port),
 	.head_offset	= offsetof(struct amrpc_loc, node),
+	.hashfn		= amrpc_key_hash,
+	.obj_cmpfn	= amrpc_key_cmp,
 	.automatic_shrinking = true,
 };
 

@@ -36,6 +36,7 @@
 #include <linux/slab.h>
 
 #include "rpc.h"
+#include "rpc_hash.h"
 
 #define AMRPC_ONCE_HOLD		(172 * HZ)
 #define AMRPC_ONCE_LEAP		(1U << 20)	/* and a million a second on top */
@@ -44,6 +45,8 @@ static const struct rhashtable_params kid_params = {
 	.key_len	= sizeof(u64),
 	.key_offset	= offsetof(struct amrpc_kid, kid),
 	.head_offset	= offsetof(struct amrpc_kid, node),
+	.hashfn		= amrpc_key_hash,
+	.obj_cmpfn	= amrpc_key_cmp,
 	.automatic_shrinking = true,
 };
 
@@ -145,7 +148,7 @@ EXPORT_SYMBOL_IF_KUNIT(amrpc_once_executed);
 
 static struct amrpc_nak *find_nak(struct amrpc_kid *k, u32 tid)
 {
-	for (unsigned int i = 0; i < AMRPC_ONCE_NAKS; i++)
+	for (unsigned int i = 0; i < k->nr_naks; i++)
 		if (k->naks[i].used && k->naks[i].tid == tid)
 			return &k->naks[i];
 	return NULL;
@@ -239,6 +242,7 @@ bool amrpc_once_refuse(struct amrpc_kid *k, u32 tid, u32 messid)
 		if (!free)
 			return false;
 		n = free;
+		k->nr_naks = max_t(unsigned int, k->nr_naks, n - k->naks + 1);
 		n->used = true;
 		n->tid = tid;
 		n->messid = messid;

@@ -12,13 +12,17 @@
  * look-up of ports is RCU.
  */
 #include <linux/slab.h>
+#include <net/amcap.h>
 
 #include "rpc.h"
+#include "rpc_hash.h"
 
 static const struct rhashtable_params port_params = {
 	.key_len	= sizeof(u64),
 	.key_offset	= offsetof(struct amrpc_port, port),
 	.head_offset	= offsetof(struct amrpc_port, node),
+	.hashfn		= amrpc_key_hash,
+	.obj_cmpfn	= amrpc_key_cmp,
 	.automatic_shrinking = true,
 };
 
@@ -60,26 +64,32 @@ bool amrpc_port_served(struct amrpc_net *an, u64 port)
 /**
  * amrpc_listen_get() - make a file a server of a port, or find that it is one
  * @f: file
- * @port: put-port
+ * @get: get-port
  *
  * Context: process. Return: listen, which lives as long as the file is open, or ERR_PTR(-ENOMEM),
  * ERR_PTR(-EBADF) when the file is being closed.
  */
-struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 port)
+struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, const u8 get[AMOEBA_PORT_SIZE])
 {
+	u64 port, secret = amrpc_port_key(get);
 	struct amrpc_net *an = f->an;
 	struct amrpc_listen *l, *new;
 	struct amrpc_port *p, *newp;
+	u8 put[AMOEBA_PORT_SIZE];
 	int err;
 
+	/* by the get-port: the one-way function costs as much as all the rest of getreq */
 	spin_lock_bh(&f->lock);
 	list_for_each_entry(l, &f->listens, on_file) {
-		if (l->port->port == port) {
+		if (l->get == secret) {
 			spin_unlock_bh(&f->lock);
 			return l;
 		}
 	}
 	spin_unlock_bh(&f->lock);
+
+	amcap_one_way(get, put);
+	port = amrpc_port_key(put);
 
 	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	newp = kzalloc(sizeof(*newp), GFP_KERNEL_ACCOUNT);
@@ -89,6 +99,7 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 port)
 		return ERR_PTR(-ENOMEM);
 	}
 	new->file = f;
+	new->get = secret;
 	INIT_LIST_HEAD(&new->waiters);
 	INIT_LIST_HEAD(&new->queue.list);
 	new->last = jiffies;

@@ -26,15 +26,32 @@
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <net/amcap.h>
 
 #include "rpc.h"
+#include "rpc_hash.h"
 #include "rpc_trace.h"
+
+/* struct amrpc_tx.key: address, tid, zero */
+static u32 tx_hash(const void *data, u32 len, u32 seed)
+{
+	const u32 *k = data;
+
+	return jhash_3words(k[0], k[1], k[2], seed);
+}
+
+static int tx_cmp(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const u64 *a = arg->key, *b = obj + arg->ht->p.key_offset;
+
+	return a[0] != b[0] || a[1] != b[1];
+}
 
 static const struct rhashtable_params tx_params = {
 	.key_len	= sizeof_field(struct amrpc_tx, key),
 	.key_offset	= offsetof(struct amrpc_tx, key),
 	.head_offset	= offsetof(struct amrpc_tx, hash),
+	.hashfn		= tx_hash,
+	.obj_cmpfn	= tx_cmp,
 	.automatic_shrinking = true,
 };
 
@@ -706,7 +723,6 @@ static void requeue(struct amrpc_listen *l, struct amrpc_tx *tx)
  */
 int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter *recv)
 {
-	u8 put[AMOEBA_PORT_SIZE];
 	struct amrpc_listen *l;
 	size_t room = iov_iter_count(recv);
 	struct amrpc_tx *tx;
@@ -715,8 +731,7 @@ int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter 
 
 	if (!amrpc_port_key(g->hdr.port))
 		return -EINVAL;
-	amcap_one_way(g->hdr.port, put);
-	l = amrpc_listen_get(f, amrpc_port_key(put));
+	l = amrpc_listen_get(f, g->hdr.port);
 	if (IS_ERR(l))
 		return PTR_ERR(l);
 	tx = wait_request(l, g->flags & AMOEBA_GETREQ_NONBLOCK, g->timeout_ms);

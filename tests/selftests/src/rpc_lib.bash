@@ -16,6 +16,13 @@ tmp=$(mktemp -d)
 bad=0
 namespaces=()
 
+# what an emulated machine may add to any time, ms (tests/replay)
+case ${KERNEL:-} in
+uml-*)		slack=400 ;;
+x86-debug*|x86-leak)	slack=1200 ;;
+*)		slack=600 ;;
+esac
+
 # a get-port and its one-way
 getport=746573740000 putport=5884075ce686
 getport2=677270000000 putport2=99fed83a4000
