@@ -193,7 +193,9 @@ class Replay:
     def _time(self, i, step, f):
         before = [s for s in self.script.steps[:i] if s.ours]
         own = before[-1] if before else None
-        peer = cause(self.script, i, self.table.order(step.frame.kind), self.role)
+        # of what the peer had sent by then, the last
+        peer = next((s for s in reversed(self.script.steps[:i]) if not s.ours and
+                     s.live.t <= f.t), None)
         rule = self.table.timing(step.frame.kind, own.frame.kind if own else None)
         if not rule:
             return
