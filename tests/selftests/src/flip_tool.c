@@ -243,7 +243,7 @@ static int undelivered(int fd, long ms)
 
 static int do_recv(void)
 {
-	size_t size = rcvbuf > (8 << 20) ? (size_t)rcvbuf : 8 << 20;
+	size_t size = rcvbuf > (8 << 20) ? (size_t)FLIP_MAX_MSG : 8 << 20;
 	uint8_t *buf = malloc(size);
 	int fd = open_socket(), bad = 0;
 	struct received r;
