@@ -3,7 +3,6 @@
 to a namespace under test (../replay/live.py)."""
 import json
 import os
-import subprocess
 import sys
 import time
 
@@ -145,16 +144,14 @@ class Peer:
 
 def counters(machine):
     """the RPC counters of the machine under test"""
-    r = subprocess.run(["ip", "netns", "exec", machine.ns, "cat", "/proc/net/amoeba/stat"],
-                       stdout=subprocess.PIPE, text=True, check=True)
-    return {k: int(v) for k, v in (line.split() for line in r.stdout.splitlines())}
+    return {k: int(v) for k, v in
+            (line.split() for line in machine.read("amoeba/stat").splitlines())}
 
 
 def flip_counters(machine):
     """those of FLIP"""
-    r = subprocess.run(["ip", "netns", "exec", machine.ns, live.program("amctl"), "-j", "stat",
-                        "list", "all", "flip"], stdout=subprocess.PIPE, text=True, check=True)
-    return {row["counter"]: row["value"] for row in json.loads(r.stdout)}
+    out = live.sh(live.program("amctl"), "-j", "stat", "list", "all", "flip", machine=machine)
+    return {row["counter"]: row["value"] for row in json.loads(out)}
 
 
 def changed(before, after):

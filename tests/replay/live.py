@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Run scenarios against the kernel this runs on: a namespace of its own stands for the machine
 under test, joined to the replay by one veth pair for each segment."""
+import contextlib
+import ctypes
+import fcntl
 import mmap
 import os
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -29,12 +33,26 @@ class Trouble(Exception):
     """something the test needs does not work"""
 
 
-def sh(*cmd):
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+
+
+def sh(*cmd, text="", machine=None):
+    """run a command, in a machine's namespace when one is given"""
     r = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                       check=False)
+                       check=False, input=text, preexec_fn=machine.enter if machine else None)
     if r.returncode:
         raise Trouble(f"{' '.join(cmd)}: status {r.returncode}: {r.stdout.strip()}")
     return r.stdout
+
+
+def set_up(dev):
+    """what `ip link set dev up` does"""
+    req = dev.encode().ljust(16, b"\0")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        flags, = struct.unpack_from("H", fcntl.ioctl(s, SIOCGIFFLAGS, req + bytes(24)), 16)
+        fcntl.ioctl(s, SIOCSIFFLAGS, req + struct.pack("H", flags | IFF_UP) + bytes(22))
 
 
 def program(name):
@@ -60,28 +78,59 @@ class Machine:
         self.dir = tempfile.mkdtemp(prefix="replay.")
         self.progs = []
         self.macs, self.near, self.far = {}, {}, {}
-        sh("ip", "netns", "add", self.ns)
+        self.fd = -1
+        # starting a program is what takes long on an emulated machine: as few as can be
+        batch = [f"netns add {self.ns}"]
+        batch += [self._join(i, seg) for i, seg in enumerate(segments)]
         try:
-            for i, seg in enumerate(segments):
-                self._join(i, seg)
+            sh("ip", "-batch", "-", text="\n".join(batch))
+            self.fd = os.open(f"/run/netns/{self.ns}", os.O_RDONLY | os.O_CLOEXEC)
+            for dev in self.near.values():
+                set_up(dev)
+            with self.inside():
+                for dev in self.far.values():
+                    set_up(dev)
             self.networks("add")
         except BaseException:
             self.close()
             raise
+
+    def enter(self):
+        """in a child before exec: into the namespace, and of ordinary priority, since the replay
+        may run at a real-time one"""
+        if LIBC.setns(self.fd, CLONE_NEWNET):
+            os.write(2, b"setns failed\n")
+            os._exit(126)
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
     def _join(self, i, seg):
         pid = os.getpid()
         far, near = f"rpf{i}", f"rp{pid}.{Machine.serial}.{i}"
         mac = bytes([0x52, 0x54, pid >> 8 & 0xff, pid & 0xff, Machine.serial & 0xff, i])
         self.far[seg], self.near[seg], self.macs[seg] = far, near, mac
-        sh("ip", "link", "add", "name", near, "type", "veth", "peer", "name", far, "address",
-           mac.hex(":"), "netns", self.ns)
-        for ns, dev in (((), near), (("-n", self.ns), far)):
-            sh("ip", *ns, "link", "set", dev, "up")
+        return (f"link add name {near} type veth peer name {far} address {mac.hex(':')} "
+                f"netns {self.ns}")
+
+    @contextlib.contextmanager
+    def inside(self):
+        """this process, for a moment"""
+        home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if LIBC.setns(self.fd, CLONE_NEWNET):
+                raise Trouble(f"setns: {os.strerror(ctypes.get_errno())}")
+            yield
+        finally:
+            LIBC.setns(home, CLONE_NEWNET)
+            os.close(home)
+
+    def read(self, path):
+        """a file of the namespace's /proc/net"""
+        with self.inside(), open(f"/proc/self/net/{path}", encoding="ascii") as f:
+            return f.read()
 
     def networks(self, verb):
         for dev in self.far.values():
-            sh("ip", "netns", "exec", self.ns, program("amctl"), "net", verb, dev)
+            sh(program("amctl"), "net", verb, dev, machine=self)
 
     def start(self, name, *args):
         p = Program(self, name, args)
@@ -91,9 +140,11 @@ class Machine:
     def close(self):
         for p in self.progs:
             p.kill()
-        for dev in self.near.values():
-            subprocess.run(["ip", "link", "del", dev], stderr=subprocess.DEVNULL, check=False)
-        subprocess.run(["ip", "netns", "del", self.ns], stderr=subprocess.DEVNULL, check=False)
+        if self.fd >= 0:
+            os.close(self.fd)
+        batch = [f"link del {dev}" for dev in self.near.values()] + [f"netns del {self.ns}"]
+        subprocess.run(["ip", "-force", "-batch", "-"], input="\n".join(batch), text=True,
+                       stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -152,10 +203,9 @@ class Program:
         self.out = os.path.join(machine.dir, f"{name}.{len(machine.progs)}.out")
         self.log = os.path.join(machine.dir, f"{name}.{len(machine.progs)}.log")
         with open(self.log, "wb") as log:
-            # the replay may run at a real-time priority: the program must not
-            self.p = subprocess.Popen(["ip", "netns", "exec", machine.ns, "chrt", "-o", "0",
-                                       program(name), f"out={self.out}", *args],
-                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.p = subprocess.Popen([program(name), f"out={self.out}", *args],
+                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                      preexec_fn=machine.enter)
 
     def lines(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:
