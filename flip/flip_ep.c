@@ -42,7 +42,8 @@ void flip_ep_ns_exit(struct flip_ns *ns)
 	rhltable_destroy(&ns->eps);
 }
 
-static struct rhlist_head *flip_ep_list(struct flip_ns *ns, flip_addr_t addr)
+/* all endpoints of this address; under RCU */
+struct rhlist_head *flip_ep_list(struct flip_ns *ns, flip_addr_t addr)
 {
 	return rhltable_lookup(&ns->eps, &addr, flip_ep_params);
 }
@@ -268,31 +269,27 @@ static void flip_deliver_bcast(struct flip_ns *ns, struct sk_buff *skb, const st
 }
 
 /**
- * flip_deliver() - hand a packet to the endpoints of its destination
+ * flip_deliver_list() - hand a packet to endpoints of its destination
  * @ns: namespace
+ * @list: what flip_ep_list() found for it, perhaps NULL
  * @skb: payload, consumed
- * @rx: describes it
+ * @rx: describes it; not a broadcast
  * @multi: to all of the address but @skip, otherwise to one
- * @skip: endpoint left out of a broadcast or multicast, or NULL
+ * @skip: endpoint left out of a multicast, or NULL
  *
  * Context: between flip_upcall_begin() and flip_upcall_end().
  */
-void flip_deliver(struct flip_ns *ns, struct sk_buff *skb, const struct flip_rx *rx, bool multi,
-		  const struct flip_ep *skip)
+void flip_deliver_list(struct flip_ns *ns, struct rhlist_head *list, struct sk_buff *skb,
+		       const struct flip_rx *rx, bool multi, const struct flip_ep *skip)
 {
 	struct flip_ep *ep, *last = NULL;
-	struct rhlist_head *list, *pos;
+	struct rhlist_head *pos;
 	struct sk_buff *copy;
 
 	if (!pskb_may_pull(skb, min_t(u32, rx->length, 64))) {
 		flip_drop(ns, NULL, skb, FLIP_DROP_NOMEM);
 		return;
 	}
-	if (rx->dst == FLIP_ADDR_NULL) {
-		flip_deliver_bcast(ns, skb, rx, skip);
-		return;
-	}
-	list = flip_ep_list(ns, rx->dst);
 	rhl_for_each_entry_rcu(ep, pos, list, node) {
 		if (multi && ep == skip)
 			continue;
@@ -311,6 +308,18 @@ void flip_deliver(struct flip_ns *ns, struct sk_buff *skb, const struct flip_rx 
 		last->ops->receive(last, skb, rx);
 	else
 		flip_drop(ns, NULL, skb, FLIP_DROP_NOBODY);
+}
+
+/* look up who gets a packet, which may be a broadcast, and hand it over; as above */
+void flip_deliver(struct flip_ns *ns, struct sk_buff *skb, const struct flip_rx *rx, bool multi,
+		  const struct flip_ep *skip)
+{
+	if (rx->dst != FLIP_ADDR_NULL)
+		flip_deliver_list(ns, flip_ep_list(ns, rx->dst), skb, rx, multi, skip);
+	else if (pskb_may_pull(skb, min_t(u32, rx->length, 64)))
+		flip_deliver_bcast(ns, skb, rx, skip);
+	else
+		flip_drop(ns, NULL, skb, FLIP_DROP_NOMEM);
 }
 
 /* tell the sender of @rx; between flip_upcall_begin() and flip_upcall_end() */

@@ -238,12 +238,11 @@ int flip_eth_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type
 	this_cpu_inc(ns->stats->c[FLIP_STAT_RX_LOCATE + p.h.type - FLIP_LOCATE]);
 	trace_flip_rx(n, &p.h);
 
-	/* frames come in softirq; an emulated or tapped device may do it in process context */
-	local_bh_disable();
+	/* also who injects frames from process context must have bottom halves off */
+	lockdep_assert_in_softirq();
 	outer = flip_upcall_begin();
 	flip_switch_rx(ns, skb, &p, count);
 	flip_upcall_end(outer);
-	local_bh_enable();
 	return NET_RX_SUCCESS;
 
 drop:

@@ -400,6 +400,9 @@ void flip_ep_ns_exit(struct flip_ns *ns);
 struct flip_ep *flip_ep_lookup(struct flip_ns *ns, flip_addr_t addr);
 unsigned int flip_ep_members(struct flip_ns *ns, flip_addr_t addr);
 void flip_ep_listen_bcast(struct flip_ep *ep, bool on);
+struct rhlist_head *flip_ep_list(struct flip_ns *ns, flip_addr_t addr);
+void flip_deliver_list(struct flip_ns *ns, struct rhlist_head *list, struct sk_buff *skb,
+		       const struct flip_rx *rx, bool multi, const struct flip_ep *skip);
 void flip_deliver(struct flip_ns *ns, struct sk_buff *skb, const struct flip_rx *rx,
 		  bool multi, const struct flip_ep *skip);
 void flip_undelivered(struct flip_ns *ns, struct sk_buff *skb, const struct flip_rx *rx,

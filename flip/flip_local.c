@@ -15,7 +15,9 @@
  * No reference to a namespace is held by what is queued: it is delivered before bottom halves
  * are enabled again, which a namespace going down waits for, or by the worker, which
  * flip_ep_destroy() does not know; so the worker looks everything up again, and the namespace
- * flushes the worker when it ends (flip_local_flush()).
+ * waits for the worker when it ends (flip_local_flush()). What it waits for is counted from the
+ * moment a packet is queued until its upcall has returned and what that sent is counted: a queue
+ * may be empty, and its worker between two turns, while one packet is being delivered.
  */
 #include <kunit/visibility.h>
 #include <linux/workqueue.h>
@@ -25,6 +27,7 @@
 
 struct flip_local {
 	struct sk_buff_head	q;
+	unsigned int		undone;		/* queued, or being delivered from the queue */
 	bool			busy;
 	struct work_struct	work;
 };
@@ -59,6 +62,8 @@ static void flip_local_drain(struct flip_local *l)
 		};
 
 		flip_deliver(cb->ns, skb, &rx, cb->multi, cb->skip);
+		/* pairs with smp_load_acquire() in flip_local_flush() */
+		smp_store_release(&l->undone, l->undone - 1);
 		if (++rounds == FLIP_LOCAL_ROUNDS && !skb_queue_empty(&l->q)) {
 			queue_work_on(smp_processor_id(), flip_wq, &l->work);
 			return;
@@ -152,6 +157,7 @@ void flip_local_send(struct flip_ns *ns, struct sk_buff *skb, const struct flip_
 		.total = rx->total, .hops = rx->hops, .flags = rx->flags, .multi = multi,
 		.ns = ns, .skip = skip,
 	};
+	WRITE_ONCE(l->undone, l->undone + 1);
 	skb_queue_tail(&l->q, skb);
 out:
 	flip_upcall_end(outer);
@@ -166,9 +172,11 @@ void flip_local_flush(void)
 	for_each_possible_cpu(cpu) {
 		struct flip_local *l = per_cpu_ptr(&flip_local, cpu);
 
-		do
+		flush_work(&l->work);
+		while (smp_load_acquire(&l->undone)) {
 			flush_work(&l->work);
-		while (!skb_queue_empty_lockless(&l->q));
+			cond_resched();
+		}
 	}
 }
 EXPORT_SYMBOL_IF_KUNIT(flip_local_flush);

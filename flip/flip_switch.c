@@ -310,6 +310,7 @@ static void flip_rx_unidata(struct flip_ns *ns, struct sk_buff *skb, struct flip
 {
 	struct flip_hdr *h = &p->h;
 	struct flip_neigh *from = NULL;
+	struct rhlist_head *list;
 	enum flip_route_why why;
 	struct flip_loc *loc;
 	struct flip_rx rx;
@@ -324,10 +325,11 @@ static void flip_rx_unidata(struct flip_ns *ns, struct sk_buff *skb, struct flip
 		flip_drop(ns, p->net, skb, FLIP_DROP_ADDRESS);
 		goto consumed;
 	}
-	if (flip_ep_lookup(ns, h->dst)) {
+	list = flip_ep_list(ns, h->dst);
+	if (list) {
 		flip_rx_of(&rx, h);
 		rx.network = p->net->index;
-		flip_deliver(ns, skb, &rx, false, NULL);
+		flip_deliver_list(ns, list, skb, &rx, false, NULL);
 		goto consumed;
 	}
 	loc = NULL;

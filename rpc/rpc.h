@@ -155,8 +155,9 @@ struct amrpc_file {
 	struct flip_ep		*ep;
 	struct flip_reass	*reass;
 	struct xarray		calls;		/* by client index */
+	struct amrpc_call	*spare;		/* one that has ended, for the next; xchg() */
 	struct xarray		served;		/* by server index */
-	u32			next_handle;
+	atomic_t		next_handle;	/* generation of handles */
 	spinlock_t		lock;		/* listens, dead */
 	struct list_head	listens;
 	bool			dead;
@@ -201,11 +202,13 @@ struct amrpc_call {
 	struct amrpc_file	*file;
 	spinlock_t		lock;
 	wait_queue_head_t	wq;
+	u16			idx;
+	struct rcu_head		rcu;
+	/* from here on cleared for the next call when this one was kept */
 	enum amrpc_call_state	state;
 	unsigned int		events;
 	u64			port;		/* put-port, key form */
 	u32			tid;
-	u16			idx;
 	u16			server_idx;	/* learnt from HEREIS, ACK */
 	u16			rtt;		/* ms */
 	u16			req_dest;	/* dest field of the last REQUEST: names the copy */
@@ -221,12 +224,12 @@ struct amrpc_call {
 	struct amoeba_header	rep;
 	struct amrpc_data	data;		/* of the reply */
 	struct amrpc_tx		*tx;		/* local: where it is being served */
-	struct rcu_head		rcu;
 };
 
 int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct iov_iter *send,
 		struct iov_iter *recv);
 void amrpc_call_put(struct amrpc_call *call);
+void amrpc_spare_free(struct amrpc_file *f);
 void amrpc_call_event(struct amrpc_call *call, unsigned int ev);
 void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
 			  const struct flip_rx *rx);

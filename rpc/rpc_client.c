@@ -24,6 +24,11 @@
  *
  * A local transaction shares the states and verdicts and none of the timers: nothing is lost
  * within one machine.
+ *
+ * Softirq finds a call by its index, under RCU and without a reference. A file keeps one call that
+ * has ended, with its index, for the next transaction (file->spare); so a call that was found may
+ * meanwhile be another one, and whoever found it compares tid or message id under call->lock
+ * before anything is changed. The spare holds no reference to its file, which frees it.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
@@ -50,12 +55,26 @@ static void set_state(struct amrpc_call *call, enum amrpc_call_state s)
 	trace_amrpc_call_state(call);
 }
 
+/* the spare of a file becomes the next call: all is forgotten but its index */
+static void call_reset(struct amrpc_call *call, u64 port)
+{
+	spin_lock_bh(&call->lock);
+	memset_startat(call, 0, state);
+	call->port = port;
+	spin_unlock_bh(&call->lock);
+}
+
 static struct amrpc_call *call_new(struct amrpc_file *f, u64 port)
 {
-	struct amrpc_call *call;
+	struct amrpc_call *call = xchg(&f->spare, NULL);
 	u32 idx;
 	int err;
 
+	if (call) {
+		call_reset(call, port);
+		amrpc_file_get(f);
+		return call;
+	}
 	call = kzalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
 	if (!call)
 		return ERR_PTR(-ENOMEM);
@@ -84,12 +103,23 @@ void amrpc_call_put(struct amrpc_call *call)
 	kfree_rcu(call, rcu);
 }
 
+/* the file goes; process context, no call of it runs */
+void amrpc_spare_free(struct amrpc_file *f)
+{
+	struct amrpc_call *call = xchg(&f->spare, NULL);
+
+	if (!call)
+		return;
+	xa_erase_bh(&f->calls, call->idx);
+	kfree_rcu(call, rcu);
+}
+
 /* no event and no reply is taken any more; called by the call's thread */
 static void call_end(struct amrpc_call *call)
 {
+	struct amrpc_file *f = call->file;
 	struct amrpc_tx *tx;
 
-	xa_erase_bh(&call->file->calls, call->idx);
 	spin_lock_bh(&call->lock);
 	call->state = AMRPC_CALL_DONE;
 	tx = call->tx;
@@ -97,18 +127,47 @@ static void call_end(struct amrpc_call *call)
 	spin_unlock_bh(&call->lock);
 	if (tx)
 		amrpc_tx_put(tx);
+	amrpc_data_free(&call->data);
+	/* ours is the only reference: no local server has it, and none can get it any more */
+	if (refcount_read(&call->ref) == 1 && !cmpxchg(&f->spare, NULL, call)) {
+		amrpc_file_put(f);
+		return;
+	}
+	xa_erase_bh(&f->calls, call->idx);
 	amrpc_call_put(call);
 }
 
-/* something happened; any context */
-void amrpc_call_event(struct amrpc_call *call, unsigned int ev)
+static void set_event(struct amrpc_call *call, unsigned int ev)
 {
-	spin_lock_bh(&call->lock);
+	lockdep_assert_held(&call->lock);
 	if (call->state != AMRPC_CALL_DONE) {
 		call->events |= ev;
 		__wake_up_sync(&call->wq, TASK_NORMAL);
 	}
+}
+
+/* something happened to a call whose reference we have; any context */
+void amrpc_call_event(struct amrpc_call *call, unsigned int ev)
+{
+	spin_lock_bh(&call->lock);
+	set_event(call, ev);
 	spin_unlock_bh(&call->lock);
+}
+
+/* is a call found by its index the remote transaction @tid still? */
+static bool is_still(const struct amrpc_call *call, u32 tid)
+{
+	lockdep_assert_held(&call->lock);
+	return call->tid == tid && call->copies;
+}
+
+/* amrpc_call_event() for one found by its index; bottom halves off */
+static void event_of(struct amrpc_call *call, u32 tid, unsigned int ev)
+{
+	spin_lock(&call->lock);
+	if (is_still(call, tid))
+		set_event(call, ev);
+	spin_unlock(&call->lock);
 }
 
 static unsigned int take_events(struct amrpc_call *call)
@@ -143,8 +202,7 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 		.tid = call->tid, .from = call->idx,
 	};
 	struct flip_send how = {
-		.dst = call->peer, .flags = security(t) | fflags,
-		.ltime_ms = AMOEBA_LOCATE_MS, .has_messid = true,
+		.dst = call->peer, .flags = security(t) | fflags, .has_messid = true,
 	};
 	struct iov_iter it = *send;
 	u8 hdr[AMRPC_MSG_HDR];
@@ -177,11 +235,14 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 		amrpc_count(f->an, REQUEST_RETRANS);
 	trace_amrpc_send(f, &w, call->peer, how.messid, call->req_total);
 	/* where it has to be located first we wait for that: the probe's time counts from sending */
-	if (len <= AMRPC_ONE_PACKET && !(fflags & FLIP_SEND_INVAL) &&
-	    flip_route_distance(f->an->net, call->peer) >= 0)
+	err = -EHOSTUNREACH;
+	if (len <= AMRPC_ONE_PACKET && !(fflags & FLIP_SEND_INVAL))
 		err = amrpc_send_one(f, hdr, sizeof(hdr), &it, len, &how);
-	else
+	if (err == -EHOSTUNREACH || err == -ENETUNREACH) {
+		it = *send;
+		how.ltime_ms = AMOEBA_LOCATE_MS;
 		err = flip_send_msg(f->ep, hdr, sizeof(hdr), &it, &how, tmo);
+	}
 	if (err) {
 		spin_lock_bh(&call->lock);
 		call->live = was_live;
@@ -518,7 +579,6 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 	unsigned int rounds = AMRPC_ROUNDS, busy_ms = 0;
 	struct amrpc_net *an = f->an;
 	unsigned long deadline = 0;
-	u8 scratch[AMRPC_CLASSIC_HDR];
 	struct amrpc_call *call;
 	bool local = false;
 	int verdict, err = 0;
@@ -575,7 +635,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 				break;
 		}
 		local = false;
-		err = amrpc_classic_put(scratch, &t->req, false);
+		err = amrpc_classic_fits(&t->req, false);
 		if (err)
 			break;
 		if (!call->tid)
@@ -629,10 +689,10 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 
 	amrpc_count(f->an, REPLY_RX);
 	if (call) {
-		spin_lock_bh(&call->lock);
+		spin_lock(&call->lock);
 		if (call->tid == w->tid && call->peer != rx->src &&
 		    call->state != AMRPC_CALL_DONE) {
-			spin_unlock_bh(&call->lock);
+			spin_unlock(&call->lock);
 			amrpc_count(f->an, DROP_PEER);
 			return;
 		}
@@ -642,7 +702,7 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 			p = skb_header_pointer(d->skb ?: skb_peek(&d->msg->skbs), AMRPC_HDR,
 					       sizeof(buf), buf);
 			if (!p) {
-				spin_unlock_bh(&call->lock);
+				spin_unlock(&call->lock);
 				amrpc_count(f->an, DROP_SHORT);
 				return;
 			}
@@ -650,13 +710,13 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 			call->data = *d;
 			memset(d, 0, sizeof(*d));
 			call->live = false;
-			spin_unlock_bh(&call->lock);
+			spin_unlock(&call->lock);
 			/* the original prepares the ACK of a one-packet reply with its REQUEST */
 			ack_reply(f, w, rx, call->data.msg ? 0 : FLIP_SEND_SECURITY);
-			amrpc_call_event(call, AMRPC_EV_REPLY);
+			event_of(call, w->tid, AMRPC_EV_REPLY);
 			return;
 		}
-		spin_unlock_bh(&call->lock);
+		spin_unlock(&call->lock);
 	}
 	/* an old one: its server only wants to hear that it arrived */
 	ack_reply(f, w, rx, 0);
@@ -671,12 +731,12 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 	};
 
 	if (call) {
-		spin_lock_bh(&call->lock);
+		spin_lock(&call->lock);
 		if (call->tid == w->tid && call->peer == rx->src && !call->data.skb &&
 		    !call->data.msg &&
 		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP))
 			a.type = AMRPC_NAK;
-		spin_unlock_bh(&call->lock);
+		spin_unlock(&call->lock);
 	}
 	amrpc_send_ctl(f, rx->src, &a, 0, 0, NULL);
 }
@@ -687,8 +747,9 @@ static void receive_nak(struct amrpc_file *f, const struct amrpc_wire *w,
 	unsigned int ev = 0;
 
 	amrpc_count(f->an, NAK_RX);
-	spin_lock_bh(&call->lock);
-	if (call->state == AMRPC_CALL_DONE || call->events & AMRPC_EV_REPLY) {
+	spin_lock(&call->lock);
+	if (!is_still(call, w->tid) || call->state == AMRPC_CALL_DONE ||
+	    call->events & AMRPC_EV_REPLY) {
 		/* too late to matter */
 	} else if (w->from == call->req_dest && call->live) {
 		/* also in GetRep: a queued request that no thread took in time */
@@ -700,10 +761,10 @@ static void receive_nak(struct amrpc_file *f, const struct amrpc_wire *w,
 		call->probe_messid = 0;
 		ev = AMRPC_EV_NAKRCV;
 	}
-	spin_unlock_bh(&call->lock);
 	if (ev)
-		amrpc_call_event(call, ev);
-	else
+		set_event(call, ev);
+	spin_unlock(&call->lock);
+	if (!ev)
 		amrpc_count(f->an, DROP_STALE_NAK);
 }
 
@@ -741,18 +802,22 @@ void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, stru
 	}
 	switch (w->type) {
 	case AMRPC_ACK:
-		WRITE_ONCE(call->server_idx, w->from);
-		amrpc_call_event(call, AMRPC_EV_ACK);
+		spin_lock(&call->lock);
+		if (is_still(call, w->tid)) {
+			call->server_idx = w->from;
+			set_event(call, AMRPC_EV_ACK);
+		}
+		spin_unlock(&call->lock);
 		break;
 	case AMRPC_ALIVE:
-		amrpc_call_event(call, AMRPC_EV_ALIVE);
+		event_of(call, w->tid, AMRPC_EV_ALIVE);
 		break;
 	case AMRPC_NAK:
 		receive_nak(f, w, call);
 		break;
 	case AMRPC_FAIL:
 		amrpc_count(f->an, FAIL_RX);
-		amrpc_call_event(call, AMRPC_EV_FAIL);
+		event_of(call, w->tid, AMRPC_EV_FAIL);
 		break;
 	case AMRPC_FORWARD:
 		p = d->skb && rx->total == AMRPC_HDR + 8 ?
@@ -765,10 +830,12 @@ void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, stru
 			amrpc_count(f->an, DROP_PROTO);
 			break;
 		}
-		spin_lock_bh(&call->lock);
-		call->forward = flip_addr_load(p);
-		spin_unlock_bh(&call->lock);
-		amrpc_call_event(call, AMRPC_EV_FORWARD);
+		spin_lock(&call->lock);
+		if (is_still(call, w->tid)) {
+			call->forward = flip_addr_load(p);
+			set_event(call, AMRPC_EV_FORWARD);
+		}
+		spin_unlock(&call->lock);
 		break;
 	}
 }
@@ -803,7 +870,7 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 		amrpc_count(f->an, DROP_NOCALL);
 		return;
 	}
-	spin_lock_bh(&call->lock);
+	spin_lock(&call->lock);
 	if (call->state == AMRPC_CALL_DONE || call->peer != rx->dst) {
 		/* too late to matter */
 	} else if (rx->messid == call->messid && call->live) {
@@ -823,7 +890,7 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 	} else if (rx->messid == call->probe_messid) {
 		ev = why == FLIP_UNDELIV_R_NOTHERE ? AMRPC_EV_PROBE_BACK : AMRPC_EV_LOST;
 	}
-	spin_unlock_bh(&call->lock);
 	if (ev)
-		amrpc_call_event(call, ev);
+		set_event(call, ev);
+	spin_unlock(&call->lock);
 }

@@ -20,6 +20,7 @@ static void file_free(struct work_struct *work)
 
 	flip_ep_destroy(f->ep);
 	flip_reass_destroy(f->reass);
+	amrpc_spare_free(f);
 	WARN_ON_ONCE(!xa_empty(&f->calls) || !xa_empty(&f->served));
 	xa_destroy(&f->calls);
 	xa_destroy(&f->served);
@@ -51,7 +52,7 @@ struct amrpc_file *amrpc_file_open(struct net *net)
 	refcount_set(&f->ref, 1);
 	f->an = an;
 	/* a handle of one file is hardly ever one of another: mixed up, it is ENOENT */
-	f->next_handle = get_random_u32();
+	atomic_set(&f->next_handle, get_random_u32());
 	spin_lock_init(&f->lock);
 	INIT_LIST_HEAD(&f->listens);
 	INIT_WORK(&f->free_work, file_free);

@@ -153,21 +153,29 @@ static void unhash(struct amrpc_net *an, struct amrpc_tx *tx)
 static void tx_finish(struct amrpc_tx *tx, bool lost)
 {
 	struct amrpc_net *an = tx->an;
-	bool was_done;
+	bool was_done, was_hashed, sync;
 
 	spin_lock_bh(&tx->lock);
 	was_done = tx->state == AMRPC_TX_DONE;
-	tx->state = AMRPC_TX_DONE;
-	if (!was_done)
+	WRITE_ONCE(tx->state, AMRPC_TX_DONE);
+	was_hashed = tx->hashed && !was_done;
+	if (!was_done) {
+		tx->hashed = false;
 		tx->lost = lost;
+	}
+	sync = tx->sync;
 	spin_unlock_bh(&tx->lock);
 	if (was_done)
 		return;
 	if (lost)
 		amrpc_count(an, REPLY_LOST);
 	disarm(tx);
-	unhash(an, tx);
-	wake_up(&tx->wq);
+	if (was_hashed) {
+		rhashtable_remove_fast(&an->txs, &tx->hash, tx_params);
+		amrpc_tx_put(tx);
+	}
+	if (sync)
+		wake_up(&tx->wq);
 }
 
 /**
@@ -712,6 +720,17 @@ static void requeue(struct amrpc_listen *l, struct amrpc_tx *tx)
 		arm(tx, AMRPC_QUEUE_MS);
 }
 
+/* never 0, which is no handle */
+static u64 new_handle(struct amrpc_file *f, u32 idx)
+{
+	u32 generation;
+
+	do
+		generation = atomic_inc_return(&f->next_handle);
+	while (!generation);
+	return (u64)generation << 16 | idx;
+}
+
 /**
  * amrpc_getreq() - wait for a request
  * @f: open file of the server
@@ -747,12 +766,8 @@ int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter 
 		amrpc_tx_put(tx);
 		return err == -EBUSY ? -ENOBUFS : err;
 	}
-	spin_lock_bh(&f->lock);
 	tx->idx = AMRPC_SERVER_IDX + idx;
-	tx->handle = (u64)++f->next_handle << 16 | idx;
-	if (!f->next_handle)
-		tx->handle = (u64)++f->next_handle << 16 | idx;
-	spin_unlock_bh(&f->lock);
+	WRITE_ONCE(tx->handle, new_handle(f, idx));
 
 	if (amrpc_data_copy(&tx->data, recv) < 0) {
 		xa_erase_bh(&f->served, idx);
@@ -876,7 +891,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 	tx->rep_len = len;
 	tx->tries = AMRPC_TRIES;
 	tx->sync = sync;
-	tx->state = AMRPC_TX_REPLIED;
+	WRITE_ONCE(tx->state, AMRPC_TX_REPLIED);
 	spin_unlock_bh(&tx->lock);
 	p->verdict = AMOEBA_RPC_OK;
 
@@ -894,6 +909,8 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 		return 0;
 	}
 	/* often acknowledged already; otherwise somebody must ask */
+	if (READ_ONCE(tx->state) != AMRPC_TX_REPLIED)
+		return sync ? await_ack(tx, p, send) : 0;
 	spin_lock_bh(&tx->lock);
 	if (tx->state == AMRPC_TX_REPLIED)
 		arm(tx, reply_ms(tx));
@@ -917,10 +934,13 @@ int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 		 struct iov_iter *send)
 {
 	unsigned long idx = p->handle & 0xffff;
+	enum amrpc_tx_state state;
 	struct amrpc_tx *tx;
-	bool done;
 	int err;
 
+	/* one being handed out right now has none yet */
+	if (!p->handle)
+		return -ENOENT;
 	xa_lock_bh(&f->served);
 	tx = xa_load(&f->served, idx);
 	if (!tx || tx->handle != p->handle || tx->claimed) {
@@ -933,10 +953,9 @@ int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 
 	err = tx->call ? reply_local(tx, p, len, send) : reply_remote(tx, p, len, send);
 
-	spin_lock_bh(&tx->lock);
-	done = tx->state == AMRPC_TX_REPLIED || tx->state == AMRPC_TX_DONE;
-	spin_unlock_bh(&tx->lock);
-	if (err && !done) {
+	/* once replied it stays so, or is done */
+	state = READ_ONCE(tx->state);
+	if (err && state != AMRPC_TX_REPLIED && state != AMRPC_TX_DONE) {
 		xa_lock_bh(&f->served);
 		tx->claimed = false;
 		xa_unlock_bh(&f->served);

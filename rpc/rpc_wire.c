@@ -89,14 +89,13 @@ static bool all_zero(const u8 *p, size_t n)
 }
 
 /**
- * amrpc_classic_put() - write a transaction header in its classic form
- * @p: 32 bytes
+ * amrpc_classic_fits() - can a transaction header be written in its classic form?
  * @h: header
  * @reply: @h->status is meant, not @h->command
  *
  * Return: 0, or -ERANGE when a value does not fit; nothing is ever cut (design 4).
  */
-int amrpc_classic_put(u8 *p, const struct amoeba_header *h, bool reply)
+int amrpc_classic_fits(const struct amoeba_header *h, bool reply)
 {
 	if (!all_zero(h->port + 6, 2) || !all_zero(h->signature + 6, 2) ||
 	    !all_zero(h->check + 6, 6) || h->site)
@@ -108,7 +107,23 @@ int amrpc_classic_put(u8 *p, const struct amoeba_header *h, bool reply)
 	if (reply ? h->status < S16_MIN || h->status > S16_MAX :
 		    h->command < 0 || h->command > U16_MAX)
 		return -ERANGE;
+	return 0;
+}
 
+/**
+ * amrpc_classic_put() - write a transaction header in its classic form
+ * @p: 32 bytes
+ * @h: header
+ * @reply: @h->status is meant, not @h->command
+ *
+ * Return: as amrpc_classic_fits(); nothing is written unless it is 0.
+ */
+int amrpc_classic_put(u8 *p, const struct amoeba_header *h, bool reply)
+{
+	int err = amrpc_classic_fits(h, reply);
+
+	if (err)
+		return err;
 	memcpy(p, h->port, 6);
 	memcpy(p + 6, h->signature, 6);
 	p[12] = h->object;

@@ -67,6 +67,7 @@ static inline void amrpc_port_bytes(u64 key, u8 *port)
 
 void amrpc_wire_put(u8 *p, const struct amrpc_wire *w);
 void amrpc_wire_get(const u8 *p, struct amrpc_wire *w);
+int amrpc_classic_fits(const struct amoeba_header *h, bool reply);
 int amrpc_classic_put(u8 *p, const struct amoeba_header *h, bool reply);
 void amrpc_classic_get(const u8 *p, struct amoeba_header *h, bool reply, bool bigendian);
 const char *amrpc_type_name(u8 type);
