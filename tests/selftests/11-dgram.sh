@@ -75,8 +75,11 @@ sleep 0.3
 ms() { sed -n 's/.*after \([0-9]*\) ms.*/\1/p' "$1"; }
 expect "undeliverable" "$(grep undel "$tmp/none")" \
 	"undelivered to 0102030405060708 len 77 reason 1 errno 113 * intact"
-t=$(ms "$tmp/none"); [ "${t:-0}" -ge 5250 ] && [ "$t" -le 5500 ] || fail "ordinary locate: ${t:-?} ms"
-t=$(ms "$tmp/forced"); [ "${t:-0}" -ge 6250 ] && [ "$t" -le 6500 ] || fail "forced locate: ${t:-?} ms"
+# an emulated machine may be late; the next tick of either is more than three seconds away
+late=200
+case $KERNEL in uml-*) ;; *) late=1500 ;; esac
+t=$(ms "$tmp/none"); [ "${t:-0}" -ge 5250 ] && [ "$t" -le $((5300 + late)) ] || fail "ordinary locate: ${t:-?} ms"
+t=$(ms "$tmp/forced"); [ "${t:-0}" -ge 6250 ] && [ "$t" -le $((6300 + late)) ] || fail "forced locate: ${t:-?} ms"
 expect "without looking" "$(in_ns a "$tool" send 0102030405060708 10 ltime 0 2>&1)" "*No route to host"
 
 # an address that has gone: its machine says NOTHERE

@@ -5,7 +5,7 @@
 # netlink errors say what to do.
 #
 # nodes: 1
-# suites: smoke
+# suites: badinput
 # timeout: 120
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"

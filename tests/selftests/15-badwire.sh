@@ -5,7 +5,7 @@
 # within the bounds, and what works goes on working.
 #
 # nodes: 1
-# suites: smoke
+# suites: badwire
 # timeout: 240
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"

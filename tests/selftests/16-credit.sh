@@ -4,7 +4,7 @@
 # Credits: a neighbour that gives none, one that gives them when asked, one that loses frames.
 #
 # nodes: 1
-# suites: smoke
+# suites: credit
 # timeout: 180
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"

@@ -5,7 +5,7 @@
 # the notifications that tell of it.
 #
 # nodes: 1
-# suites: smoke races
+# suites: distribution
 # timeout: 240
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"

@@ -5,7 +5,7 @@
 # 32-bit callers. Each gets what uapi/linux/amoeba.h says.
 #
 # nodes: 1
-# suites: smoke badinput
+# suites: distribution badinput
 # timeout: 180
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"

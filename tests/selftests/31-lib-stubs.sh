@@ -5,7 +5,7 @@
 # again: what was acknowledged is there afterwards.
 #
 # nodes: 2
-# suites: smoke
+# suites: stubs
 # timeout: 900
 
 set -u

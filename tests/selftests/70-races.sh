@@ -130,6 +130,11 @@ no_traffic r1 r2
 exec 7>&-
 quiet r1; quiet r2
 for ((i = 0; i < 3; i++)); do
+	# a killed process closes its descriptors a little later
+	for ((j = 0; j < 100; j++)); do
+		[ "$(cat /sys/module/amoeba/refcnt)" = 0 ] && break
+		sleep 0.1
+	done
 	rmmod amoeba || fail "amoeba does not unload when nobody uses it"
 	rmmod flip || fail "flip does not unload when nobody uses it"
 	modprobe amoeba || fail "modprobe amoeba, again"
