@@ -25,7 +25,7 @@ modprobe amoeba || { fail "modprobe amoeba"; exit 1; }
 local_get=$NODE:1:1:1:1:1
 "$tests/lib_loop" serve $local_get 4 >"$out" &
 server=$!
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 600; i++)); do
 	[ -s "$out" ] && break
 	sleep 0.05
 done
@@ -37,7 +37,7 @@ grep '^served' "$out" || fail "no count from the server"
 # the two examples, as the README shows them
 "$bin/echo_server" $NODE:2:2:2:2:2 >"$out" &
 server=$!
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 600; i++)); do
 	[ -s "$out" ] && break
 	sleep 0.05
 done

@@ -22,6 +22,7 @@
 
 #define ROOM	(64 * 1024)
 #define GUARD	4096
+#define MOAT	(4 << 20)	/* no access; more than the longest reply */
 #define CANARY	0xa5
 
 /* a get-port and its one-way: wire-observed 5 */
@@ -141,7 +142,7 @@ static uint64_t a_pointer(__u64 *len)
 		*len = rnd() >> below(64);
 		return (uintptr_t)arena + GUARD;
 	case 6:
-		return 0x7ffffffff000ULL - below(8192);
+		return 0x7ffffffff000ULL - below(8);
 	default:
 		*len = below(ROOM + 1);
 		return (uintptr_t)arena + GUARD + below(ROOM - *len + 1);
@@ -301,14 +302,20 @@ static bool hits_guard(uint64_t base, uint64_t len)
 	return base < low + GUARD ? base > low || len > low - base : len > high - base;
 }
 
-/* is a guard part of a buffer that the kernel is asked to fill? */
-static bool offers_guard(unsigned int nr, const void *arg)
+/* the buffer that a command fills */
+static struct amoeba_buf *filled(unsigned int nr, void *arg)
 {
-	const struct amoeba_trans *t = arg;
-	const struct amoeba_getreq *g = arg;
-	const struct amoeba_putrep_getreq *pg = arg;
-	const struct amoeba_buf *b = nr == 1 ? &t->recv : nr == 2 ? &g->recv :
-				     nr == 4 ? &pg->get.recv : NULL;
+	struct amoeba_trans *t = arg;
+	struct amoeba_getreq *g = arg;
+	struct amoeba_putrep_getreq *pg = arg;
+
+	return nr == 1 ? &t->recv : nr == 2 ? &g->recv : nr == 4 ? &pg->get.recv : NULL;
+}
+
+/* is a guard part of it? */
+static bool offers_guard(unsigned int nr, void *arg)
+{
+	const struct amoeba_buf *b = filled(nr, arg);
 
 	if (!b)
 		return false;
@@ -337,7 +344,14 @@ static void prepare(void)
 	struct sigaction sa = { .sa_handler = on_alarm };
 	struct itimerval it = { .it_interval = { 0, 20000 }, .it_value = { 0, 20000 } };
 
-	arena = page_area(ROOM / 4096 + 2);
+	/* a length that was changed must not make the kernel write into our libraries */
+	arena = mmap(NULL, 2 * MOAT + 2 * GUARD + ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		     -1, 0);
+	if (arena == MAP_FAILED)
+		DIE("mmap: %s", strerror(errno));
+	arena += MOAT;
+	if (mprotect(arena, 2 * GUARD + ROOM, PROT_READ | PROT_WRITE))
+		DIE("mprotect: %s", strerror(errno));
 	fill_guards();
 	readonly = page_area(1);
 	mprotect(readonly, 4096, PROT_READ);
@@ -422,12 +436,20 @@ int main(int argc, char **argv)
 		unsigned long cmd;
 		void *ptr = arg;
 		int fd = fds[below(3)], rc;
+		struct amoeba_buf *b, keep;
 		bool offered;
 		__u64 len;
 
 		an_argument(nr, arg);
+		b = filled(nr, arg);
+		if (b)
+			keep = *b;
 		if (!below(8))
 			arg[below(size_of(nr) + 1)] = rnd();
+		if (b) {	/* another address might be our own stack */
+			b->addr = keep.addr;
+			b->iovcnt = keep.iovcnt;
+		}
 		if (!below(32))
 			ptr = (void *)(uintptr_t)a_pointer(&len);
 		/* what is longer than the kernel knows must be zero, or E2BIG */
