@@ -154,11 +154,14 @@ void amrpc_call_event(struct amrpc_call *call, unsigned int ev)
 	spin_unlock_bh(&call->lock);
 }
 
-/* is a call found by its index the remote transaction @tid still? */
+/*
+ * Is a call found by its index the remote transaction @tid still? One that has not been sent, or
+ * that a server of this namespace has now, is no business of the network's, whatever tid it names.
+ */
 static bool is_still(const struct amrpc_call *call, u32 tid)
 {
 	lockdep_assert_held(&call->lock);
-	return call->tid == tid && call->copies;
+	return call->tid == tid && call->copies && !call->tx;
 }
 
 /* amrpc_call_event() for one found by its index; bottom halves off */
@@ -686,17 +689,18 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 {
 	u8 buf[AMRPC_CLASSIC_HDR];
 	const u8 *p;
+	u32 flags;
 
 	amrpc_count(f->an, REPLY_RX);
 	if (call) {
 		spin_lock(&call->lock);
-		if (call->tid == w->tid && call->peer != rx->src &&
+		if (is_still(call, w->tid) && call->peer != rx->src &&
 		    call->state != AMRPC_CALL_DONE) {
 			spin_unlock(&call->lock);
 			amrpc_count(f->an, DROP_PEER);
 			return;
 		}
-		if (call->tid == w->tid && !(call->events & AMRPC_EV_REPLY) &&
+		if (is_still(call, w->tid) && !(call->events & AMRPC_EV_REPLY) &&
 		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP) &&
 		    !call->data.skb && !call->data.msg) {
 			p = skb_header_pointer(d->skb ?: skb_peek(&d->msg->skbs), AMRPC_HDR,
@@ -710,9 +714,10 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 			call->data = *d;
 			memset(d, 0, sizeof(*d));
 			call->live = false;
-			spin_unlock(&call->lock);
 			/* the original prepares the ACK of a one-packet reply with its REQUEST */
-			ack_reply(f, w, rx, call->data.msg ? 0 : FLIP_SEND_SECURITY);
+			flags = call->data.msg ? 0 : FLIP_SEND_SECURITY;
+			spin_unlock(&call->lock);
+			ack_reply(f, w, rx, flags);
 			event_of(call, w->tid, AMRPC_EV_REPLY);
 			return;
 		}
@@ -732,7 +737,7 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 
 	if (call) {
 		spin_lock(&call->lock);
-		if (call->tid == w->tid && call->peer == rx->src && !call->data.skb &&
+		if (is_still(call, w->tid) && call->peer == rx->src && !call->data.skb &&
 		    !call->data.msg &&
 		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP))
 			a.type = AMRPC_NAK;
