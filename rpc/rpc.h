@@ -211,6 +211,7 @@ struct amrpc_call {
 	u32			tid;
 	u16			server_idx;	/* learnt from HEREIS, ACK */
 	u16			rtt;		/* ms */
+	bool			ours;		/* the peer said that it is our kind */
 	u16			req_dest;	/* dest field of the last REQUEST: names the copy */
 	flip_addr_t		peer;
 	unsigned int		copies;		/* REQUESTs sent under this tid */
@@ -251,12 +252,13 @@ struct amrpc_loc {
 	flip_addr_t		addr;
 	u16			server_idx;
 	u16			rtt;
+	bool			ours;		/* it said that it is our kind */
 	wait_queue_head_t	wq;
 	struct list_head	lru;
 	struct rcu_head		rcu;
 };
 
-bool amrpc_loc_lookup(struct amrpc_net *an, u64 port, flip_addr_t *addr, u16 *rtt, u16 *idx);
+bool amrpc_loc_lookup(struct amrpc_call *call);
 void amrpc_loc_drop(struct amrpc_net *an, u64 port, flip_addr_t addr);
 void amrpc_loc_wake(struct amrpc_net *an, u64 port);
 int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,

@@ -11,7 +11,8 @@
  *	   ^                |  \--REPLY---------------------^
  *	   |                |-- time-out: RECEIVED; NAK to it: same request again, RETRANS
  *	   |                |-- NAK to the request: again at once, the 5th: locate again
- *	   |                \-- bounced: again with a forced relocation, else locate again
+ *	   |                \-- bounced: again with a forced relocation, else locate again;
+ *	   |                    our kind answers a port locate, so that one at once
  *	   \-- only while no copy can still be executed
  *
  * call->live says that a copy of the REQUEST may still be executed, call->older that one of
@@ -320,6 +321,7 @@ static void forward(struct amrpc_call *call)
 	amrpc_send_ctl(call->file, call->peer, &w, FLIP_SEND_SECURITY, 0, NULL);
 	spin_lock_bh(&call->lock);
 	call->peer = call->forward;
+	call->ours = false;
 	call->tid = atomic_inc_return(&call->file->an->tid);
 	call->copies = 0;
 	call->live = false;
@@ -397,7 +399,7 @@ sent:
 			return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
 		}
 		if (ev & AMRPC_EV_BOUNCED) {
-			if (relocated++ >= 2) {
+			if (relocated++ >= 2 || (call->ours && !call->live)) {
 				amrpc_loc_drop(an, call->port, call->peer);
 				return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
 			}
@@ -623,7 +625,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 			verdict = AMOEBA_RPC_NOTFOUND;
 			break;
 		}
-		if (!amrpc_loc_lookup(an, port, &call->peer, &call->rtt, &call->server_idx)) {
+		if (!amrpc_loc_lookup(call)) {
 			int ret = amrpc_locate(call, locate_ms, remote_only, deadline);
 
 			if (ret == 1)

@@ -111,29 +111,36 @@ static struct amrpc_loc *loc_get(struct amrpc_net *an, u64 port)
 	return loc;
 }
 
-/**
- * amrpc_loc_lookup() - where was this port served last?
- * @an: namespace
- * @port: put-port
- * @addr: filled: FLIP address of the server
- * @rtt: filled: round trip to it, ms
- * @idx: filled: index of its thread
- *
- * Context: any. Return: true with the address, the round trip (ms) and the thread index filled.
- */
-bool amrpc_loc_lookup(struct amrpc_net *an, u64 port, flip_addr_t *addr, u16 *rtt, u16 *idx)
+/* the call goes there, if its server is known; loc->lock held */
+static bool direct(struct amrpc_call *call, const struct amrpc_loc *loc)
 {
+	lockdep_assert_held(&loc->lock);
+	if (!loc->known)
+		return false;
+	call->peer = loc->addr;
+	call->rtt = loc->rtt;
+	call->server_idx = loc->server_idx;
+	call->ours = loc->ours;
+	return true;
+}
+
+/**
+ * amrpc_loc_lookup() - where was the port of a call served last?
+ * @call: as for amrpc_locate()
+ *
+ * Context: process. Return: true when that is known.
+ */
+bool amrpc_loc_lookup(struct amrpc_call *call)
+{
+	struct amrpc_net *an = call->file->an;
 	struct amrpc_loc *loc;
 	bool known = false;
 
 	rcu_read_lock();
-	loc = rhashtable_lookup(&an->locs, &port, loc_params);
+	loc = rhashtable_lookup(&an->locs, &call->port, loc_params);
 	if (loc) {
 		spin_lock_bh(&loc->lock);
-		known = loc->known;
-		*addr = loc->addr;
-		*rtt = loc->rtt;
-		*idx = loc->server_idx;
+		known = direct(call, loc);
 		spin_unlock_bh(&loc->lock);
 		if (!READ_ONCE(loc->used))
 			WRITE_ONCE(loc->used, true);
@@ -182,7 +189,8 @@ static u32 clock_ms(void)
 static void send_locate(struct amrpc_call *call, u16 hops)
 {
 	struct amrpc_wire w = {
-		.port = call->port, .type = AMRPC_LOCATE, .tid = clock_ms(), .from = call->idx,
+		.port = call->port, .type = AMRPC_LOCATE, .flags = AMRPC_F_OURS,
+		.tid = clock_ms(), .from = call->idx,
 	};
 	struct flip_send how = { .dst = FLIP_ADDR_NULL, .hops = hops, .hipri = true };
 	u8 p[4 + AMRPC_HDR];
@@ -202,7 +210,7 @@ static bool loc_settled(struct amrpc_loc *loc, struct amrpc_net *an, bool remote
 
 /**
  * amrpc_locate() - find a server of call->port on the network
- * @call: fills @call->peer, @call->rtt and @call->server_idx
+ * @call: peer, rtt, server_idx and ours are filled
  * @locate_ms: how long to look
  * @remote_only: do not stop for a server of this namespace
  * @deadline: jiffies by which to stop all the same; 0: none
@@ -228,10 +236,7 @@ int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
 		long left;
 
 		spin_lock_bh(&loc->lock);
-		if (loc->known) {
-			call->peer = loc->addr;
-			call->rtt = loc->rtt;
-			call->server_idx = loc->server_idx;
+		if (direct(call, loc)) {
 			spin_unlock_bh(&loc->lock);
 			err = 0;
 			break;
@@ -308,6 +313,7 @@ void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,
 		loc->addr = rx->src;
 		loc->rtt = rtt <= 0 ? AMRPC_RTT_DEFAULT : min_t(s32, rtt, AMRPC_RTT_MAX);
 		loc->server_idx = w->from;
+		loc->ours = w->flags & AMRPC_F_OURS;
 		WRITE_ONCE(loc->known, true);
 	}
 	spin_unlock_bh(&loc->lock);
@@ -343,7 +349,7 @@ void amrpc_locate_receive(struct net *net, struct sk_buff *skb, const struct fli
 	rcu_read_lock();
 	if (amrpc_port_answer(an, w.port, &idx, &f)) {
 		w.type = AMRPC_HEREIS;
-		w.flags = 0;
+		w.flags &= AMRPC_F_OURS;
 		w.dest = w.from;
 		w.from = idx;
 		w.kid = 0;

@@ -30,6 +30,11 @@ enum amrpc_type {
 #define AMRPC_F_REQUEST		0x04
 #define AMRPC_F_REPLY		0x08
 #define AMRPC_F_SIGTRANS	0x10
+/*
+ * LOCATE, and HEREIS in answer to one that has it: the sender is our kind. Originals write the byte
+ * whole and test only the bits above (design: wire).
+ */
+#define AMRPC_F_OURS		0x80
 
 /**
  * struct amrpc_wire - an RPC header in host byte order
