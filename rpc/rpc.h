@@ -313,7 +313,7 @@ bool amrpc_once_refuse(struct amrpc_kid *k, u32 tid, u32 messid);
 int amrpc_once_init(struct amrpc_net *an);
 void amrpc_once_exit(struct amrpc_net *an);
 
-/* ---- rpc_server.c ------------------------------------------------------------------------------- */
+/* ---- rpc_tx.c ----------------------------------------------------------------------------------- */
 
 enum amrpc_tx_state {
 	AMRPC_TX_QUEUED,	/* accepted, no thread has it */
@@ -369,23 +369,41 @@ struct amrpc_tx {
 	struct rcu_head		rcu;
 };
 
-int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter *recv);
-int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
-		 struct iov_iter *send);
+struct amrpc_tx *amrpc_tx_new(struct amrpc_net *an, gfp_t gfp);
+struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba_header *req,
+				    struct amrpc_buf *buf);
+void amrpc_tx_put(struct amrpc_tx *tx);
+void amrpc_tx_arm(struct amrpc_tx *tx, unsigned int ms);
+void amrpc_tx_disarm(struct amrpc_tx *tx);
+struct amrpc_tx *amrpc_tx_find(struct amrpc_net *an, flip_addr_t peer, u32 tid);
+int amrpc_tx_hash(struct amrpc_tx *tx);
+void amrpc_tx_unhash(struct amrpc_tx *tx);
+void amrpc_tx_finish(struct amrpc_tx *tx, bool lost);
+bool amrpc_tx_withdraw(struct amrpc_tx *tx);
+void amrpc_tx_send(struct amrpc_tx *tx, u8 type, u8 wflags, u32 fflags, u32 ltime);
+void amrpc_txs_kill(struct amrpc_net *an);
+int amrpc_txs_init(struct amrpc_net *an);
+void amrpc_txs_exit(struct amrpc_net *an);
+
+/* ---- rpc_server.c, rpc_getreq.c, rpc_reply.c ---------------------------------------------------- */
+
 void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 			  struct amrpc_data *d, const struct flip_rx *rx);
 bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 			  const struct flip_rx *rx);
 void amrpc_server_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 			      const struct flip_rx *rx, enum flip_undeliv why);
+void amrpc_tx_refuse(struct amrpc_tx *tx);
+
+int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter *recv);
+void amrpc_listen_released(struct amrpc_tx *tx);
 void amrpc_server_close(struct amrpc_file *f);
-void amrpc_server_kill(struct amrpc_net *an);
-void amrpc_tx_put(struct amrpc_tx *tx);
-bool amrpc_tx_withdraw(struct amrpc_tx *tx);
-struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba_header *req,
-				    struct amrpc_buf *buf);
-int amrpc_txs_init(struct amrpc_net *an);
-void amrpc_txs_exit(struct amrpc_net *an);
+
+int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
+		 struct iov_iter *send);
+void amrpc_reply_resend(struct amrpc_tx *tx, bool inval);
+void amrpc_tx_timer(struct timer_list *t);
+void amrpc_tx_work(struct work_struct *work);
 
 /* ---- rpc_port.c -------------------------------------------------------------------------------- */
 

@@ -95,6 +95,6 @@ void amrpc_file_close(struct amrpc_file *f)
 /* the module or the namespace goes: end what lingers and wait for it; process context */
 void amrpc_files_kill(struct amrpc_net *an)
 {
-	amrpc_server_kill(an);
+	amrpc_txs_kill(an);
 	wait_event(an->files_wq, list_empty_careful(&an->files));
 }

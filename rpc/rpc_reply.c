@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The reply of a transaction: putrep, and sending it until it is acknowledged (facts 3.6).
+ *
+ * A reply of up to AMRPC_REPLY_KEEP bytes is copied and putrep returns; the timer asks for the
+ * missing ACK (16 round trips, clamped) and the namespace's workqueue resends what does not fit
+ * one packet. A larger reply is sent from the caller's memory, who waits for the ACK and resends
+ * it on demand.
+ */
+#include <linux/jiffies.h>
+#include <linux/sched/signal.h>
+
+#include "rpc.h"
+
+/**
+ * amrpc_reply_resend() - the reply is wanted again
+ * @tx: referenced
+ * @inval: look for the client first, its place is not known any more
+ *
+ * What fits one packet goes out at once. Context: softirq.
+ */
+void amrpc_reply_resend(struct amrpc_tx *tx, bool inval)
+{
+	struct flip_send how = {
+		.dst = tx->key.peer,
+		.flags = (tx->secure ? FLIP_SEND_SECURITY : 0) |
+			 (inval ? FLIP_SEND_INVAL : 0),
+		.ltime_ms = AMOEBA_LOCATE_MS,
+	};
+	bool sync;
+
+	spin_lock_bh(&tx->lock);
+	if (tx->state != AMRPC_TX_REPLIED) {
+		spin_unlock_bh(&tx->lock);
+		return;
+	}
+	sync = tx->sync;
+	tx->resend = true;
+	tx->inval |= inval;
+	spin_unlock_bh(&tx->lock);
+	if (sync) {
+		wake_up(&tx->wq);
+		return;
+	}
+	if (!tx->rep_len) {
+		amrpc_count(tx->an, REPLY_RETRANS);
+		amrpc_count(tx->an, REPLY_TX);
+		amrpc_send_one(tx->file, tx->rep, AMRPC_MSG_HDR, NULL, 0, &how);
+		return;
+	}
+	refcount_inc(&tx->ref);
+	if (!queue_work(tx->an->wq, &tx->work))
+		amrpc_tx_put(tx);
+}
+
+static unsigned int reply_ms(const struct amrpc_tx *tx)
+{
+	return clamp_t(unsigned int, 16U * tx->req_dest, AMRPC_REPLY_MIN, AMRPC_REPLY_MAX);
+}
+
+/**
+ * amrpc_tx_timer() - too long in the queue, or no ACK yet
+ * @t: timer of a tx, with a reference of its own
+ *
+ * Context: softirq.
+ */
+void amrpc_tx_timer(struct timer_list *t)
+{
+	struct amrpc_tx *tx = timer_container_of(tx, t, timer);
+	unsigned int left = 0;
+	bool ask = false;
+
+	if (READ_ONCE(tx->state) == AMRPC_TX_QUEUED) {
+		if (amrpc_tx_withdraw(tx))
+			amrpc_tx_refuse(tx);
+		goto put;
+	}
+	spin_lock_bh(&tx->lock);
+	if (tx->state == AMRPC_TX_REPLIED && tx->tries) {
+		left = --tx->tries;
+		ask = true;
+		if (left)
+			amrpc_tx_arm(tx, reply_ms(tx));
+	}
+	spin_unlock_bh(&tx->lock);
+	if (ask && left) {
+		amrpc_count(tx->an, RECEIVED_TX);
+		amrpc_tx_send(tx, AMRPC_RECEIVED, AMRPC_F_REPLY,
+			       (tx->secure ? FLIP_SEND_SECURITY : 0) |
+			       (left < AMRPC_TRIES_INVAL ? FLIP_SEND_INVAL : 0),
+			       AMOEBA_LOCATE_MS);
+	} else if (ask) {
+		amrpc_tx_finish(tx, true);
+	}
+put:
+	amrpc_tx_put(tx);
+}
+
+/* send the kept reply; -EHOSTUNREACH and the like when the client cannot be found */
+static int send_reply(struct amrpc_tx *tx, struct iov_iter *from, bool inval)
+{
+	struct amrpc_file *f = tx->file;
+	struct flip_send how = {
+		.dst = tx->key.peer,
+		.flags = (tx->secure ? FLIP_SEND_SECURITY : 0) |
+			 (inval ? FLIP_SEND_INVAL : 0),
+		.ltime_ms = AMOEBA_LOCATE_MS,
+	};
+
+	amrpc_count(f->an, REPLY_TX);
+	if (tx->rep_len <= AMRPC_ONE_PACKET)
+		return amrpc_send_one(f, tx->rep, AMRPC_MSG_HDR, from, tx->rep_len, &how);
+	return flip_send_msg(f->ep, tx->rep, AMRPC_MSG_HDR, from, &how, MAX_SCHEDULE_TIMEOUT);
+}
+
+/* amrpc_reply_resend() in process context */
+void amrpc_tx_work(struct work_struct *work)
+{
+	struct amrpc_tx *tx = container_of(work, struct amrpc_tx, work);
+	struct iov_iter it;
+	bool go, inval;
+
+	spin_lock_bh(&tx->lock);
+	go = tx->state == AMRPC_TX_REPLIED && tx->resend;
+	inval = tx->inval;
+	tx->resend = false;
+	tx->inval = false;
+	spin_unlock_bh(&tx->lock);
+	if (go) {
+		amrpc_count(tx->an, REPLY_RETRANS);
+		amrpc_buf_iter(tx->rep_data, &it);
+		if (send_reply(tx, &it, inval) == -EHOSTUNREACH)
+			amrpc_tx_finish(tx, true);
+	}
+	amrpc_tx_put(tx);
+}
+
+/* ---- putrep ------------------------------------------------------------------------------------ */
+
+static int reply_local(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
+		       struct iov_iter *send)
+{
+	struct amrpc_call *call = tx->call;
+	struct amrpc_buf *buf = NULL;
+	bool taken = false;
+
+	if (len) {
+		buf = amrpc_buf_from_iter(send, len);
+		if (IS_ERR(buf))
+			return PTR_ERR(buf);
+	}
+	spin_lock_bh(&call->lock);
+	if (call->tx == tx && call->state == AMRPC_CALL_GETREP) {
+		call->rep = p->hdr;
+		call->data.buf = buf;
+		call->data.len = len;
+		taken = true;
+	}
+	spin_unlock_bh(&call->lock);
+	if (taken)
+		amrpc_call_event(call, AMRPC_EV_REPLY);
+	else
+		amrpc_buf_free(buf);
+	p->verdict = taken ? AMOEBA_RPC_OK : AMOEBA_RPC_FAILURE;
+	spin_lock_bh(&tx->lock);
+	tx->state = AMRPC_TX_DONE;
+	spin_unlock_bh(&tx->lock);
+	return 0;
+}
+
+/* a large reply: wait for the ACK, resend on demand */
+static int await_ack(struct amrpc_tx *tx, struct amoeba_putrep *p, const struct iov_iter *send)
+{
+	int err = 0;
+
+	for (;;) {
+		struct iov_iter it = *send;
+		bool inval;
+
+		if (wait_event_killable(tx->wq, READ_ONCE(tx->resend) ||
+					READ_ONCE(tx->state) == AMRPC_TX_DONE)) {
+			amrpc_tx_finish(tx, true);
+			return -EINTR;
+		}
+		spin_lock_bh(&tx->lock);
+		if (tx->state == AMRPC_TX_DONE) {
+			p->verdict = tx->lost ? AMOEBA_RPC_FAILURE : AMOEBA_RPC_OK;
+			spin_unlock_bh(&tx->lock);
+			return 0;
+		}
+		inval = tx->inval;
+		tx->resend = false;
+		tx->inval = false;
+		spin_unlock_bh(&tx->lock);
+		amrpc_count(tx->an, REPLY_RETRANS);
+		err = send_reply(tx, &it, inval);
+		if (err) {
+			amrpc_tx_finish(tx, true);
+			p->verdict = AMOEBA_RPC_FAILURE;
+			return err == -EINTR || err == -EFAULT ? err : 0;
+		}
+	}
+}
+
+static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
+			struct iov_iter *send)
+{
+	struct amrpc_wire w = {
+		.kid = tx->kid, .type = AMRPC_REPLY, .tid = tx->key.tid,
+		.dest = tx->client_idx, .from = tx->idx,
+	};
+	bool sync = len > AMRPC_REPLY_KEEP;
+	struct amrpc_buf *buf = NULL;
+	struct iov_iter it = *send;
+	int err;
+
+	amrpc_wire_put(tx->rep, &w);
+	err = amrpc_classic_put(tx->rep + AMRPC_HDR, &p->hdr, true);
+	if (err)
+		return err;
+	if (len && !sync) {
+		buf = amrpc_buf_from_iter(send, len);
+		if (IS_ERR(buf))
+			return PTR_ERR(buf);
+		amrpc_buf_iter(buf, &it);
+	}
+	spin_lock_bh(&tx->lock);
+	if (tx->state != AMRPC_TX_SERVING) {	/* given up meanwhile */
+		spin_unlock_bh(&tx->lock);
+		amrpc_buf_free(buf);
+		p->verdict = AMOEBA_RPC_FAILURE;
+		return 0;
+	}
+	tx->rep_data = buf;
+	tx->rep_len = len;
+	tx->tries = AMRPC_TRIES;
+	tx->sync = sync;
+	WRITE_ONCE(tx->state, AMRPC_TX_REPLIED);
+	spin_unlock_bh(&tx->lock);
+	p->verdict = AMOEBA_RPC_OK;
+
+	err = send_reply(tx, &it, false);
+	if (err == -EFAULT || (sync && err)) {
+		amrpc_tx_finish(tx, true);
+		amrpc_tx_send(tx, AMRPC_FAIL, 0, 0, 0);
+		amrpc_count(tx->an, FAIL_TX);
+		p->verdict = AMOEBA_RPC_FAILURE;
+		return err == -EFAULT || err == -EINTR ? err : 0;
+	}
+	if (err == -EHOSTUNREACH || err == -ENETUNREACH) {
+		amrpc_tx_finish(tx, true);
+		p->verdict = AMOEBA_RPC_FAILURE;
+		return 0;
+	}
+	/* often acknowledged already; otherwise somebody must ask */
+	if (READ_ONCE(tx->state) != AMRPC_TX_REPLIED)
+		return sync ? await_ack(tx, p, send) : 0;
+	spin_lock_bh(&tx->lock);
+	if (tx->state == AMRPC_TX_REPLIED)
+		amrpc_tx_arm(tx, reply_ms(tx));
+	spin_unlock_bh(&tx->lock);
+	return sync ? await_ack(tx, p, send) : 0;
+}
+
+/**
+ * amrpc_putrep() - answer a request
+ * @f: open file that got it
+ * @p: argument; verdict is filled
+ * @len: bytes of the reply's data
+ * @send: over them
+ *
+ * Context: process, may sleep. Return: 0; -ENOENT: no such transaction, or answered already;
+ * -ERANGE: a header value does not fit the classic header of a remote client; -EFAULT; -ENOMEM;
+ * -EINTR. After -ENOENT, -ERANGE, -ENOMEM and, for replies of up to 64 KiB, -EFAULT nothing was
+ * answered and the handle stays valid.
+ */
+int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
+		 struct iov_iter *send)
+{
+	unsigned long idx = p->handle & 0xffff;
+	enum amrpc_tx_state state;
+	struct amrpc_tx *tx;
+	int err;
+
+	/* one being handed out right now has none yet */
+	if (!p->handle)
+		return -ENOENT;
+	xa_lock_bh(&f->served);
+	tx = xa_load(&f->served, idx);
+	if (!tx || tx->handle != p->handle || tx->claimed) {
+		xa_unlock_bh(&f->served);
+		return -ENOENT;
+	}
+	tx->claimed = true;
+	refcount_inc(&tx->ref);
+	xa_unlock_bh(&f->served);
+
+	err = tx->call ? reply_local(tx, p, len, send) : reply_remote(tx, p, len, send);
+
+	/* once replied it stays so, or is done */
+	state = READ_ONCE(tx->state);
+	if (err && state != AMRPC_TX_REPLIED && state != AMRPC_TX_DONE) {
+		xa_lock_bh(&f->served);
+		tx->claimed = false;
+		xa_unlock_bh(&f->served);
+	} else {
+		amrpc_listen_released(tx);
+		xa_erase_bh(&f->served, idx);
+		amrpc_tx_put(tx);
+	}
+	amrpc_tx_put(tx);
+	return err;
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A transaction at the server: its life, from acceptance to DONE. The states and who moves them are
+ * at the head of rpc_server.c.
+ *
+ * References: the hash, file->served, an armed timer, a queued work and whoever works on it hold
+ * one each. tx->file is set when it is accepted and dropped with the last reference.
+ */
+#include <linux/jiffies.h>
+#include <linux/slab.h>
+
+#include "rpc.h"
+#include "rpc_hash.h"
+
+/* struct amrpc_tx.key: address, tid, zero */
+static u32 tx_hash(const void *data, u32 len, u32 seed)
+{
+	const u32 *k = data;
+
+	return jhash_3words(k[0], k[1], k[2], seed);
+}
+
+static int tx_cmp(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const u64 *a = arg->key, *b = obj + arg->ht->p.key_offset;
+
+	return a[0] != b[0] || a[1] != b[1];
+}
+
+static const struct rhashtable_params tx_params = {
+	.key_len	= sizeof_field(struct amrpc_tx, key),
+	.key_offset	= offsetof(struct amrpc_tx, key),
+	.head_offset	= offsetof(struct amrpc_tx, hash),
+	.hashfn		= tx_hash,
+	.obj_cmpfn	= tx_cmp,
+	.automatic_shrinking = true,
+};
+
+/**
+ * amrpc_tx_new() - a transaction of nobody yet
+ * @an: namespace
+ * @gfp: where it is made
+ *
+ * Return: tx with one reference, or NULL.
+ */
+struct amrpc_tx *amrpc_tx_new(struct amrpc_net *an, gfp_t gfp)
+{
+	struct amrpc_tx *tx = kzalloc(sizeof(*tx), gfp);
+
+	if (!tx)
+		return NULL;
+	refcount_set(&tx->ref, 1);
+	tx->an = an;
+	spin_lock_init(&tx->lock);
+	INIT_LIST_HEAD(&tx->node);
+	init_waitqueue_head(&tx->wq);
+	timer_setup(&tx->timer, amrpc_tx_timer, 0);
+	INIT_WORK(&tx->work, amrpc_tx_work);
+	tx->state = AMRPC_TX_QUEUED;
+	return tx;
+}
+
+/**
+ * amrpc_tx_new_local() - a transaction of a client of this namespace
+ * @call: client; referenced
+ * @req: request header
+ * @buf: data or NULL; belongs to the tx on success
+ *
+ * Context: process. Return: tx with one reference, or NULL.
+ */
+struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba_header *req,
+				    struct amrpc_buf *buf)
+{
+	struct amrpc_tx *tx = amrpc_tx_new(call->file->an, GFP_KERNEL_ACCOUNT);
+
+	if (!tx)
+		return NULL;
+	tx->hdr = *req;
+	tx->port = call->port;
+	tx->data.buf = buf;
+	tx->data.len = buf ? buf->len : 0;
+	refcount_inc(&call->ref);
+	tx->call = call;
+	return tx;
+}
+
+/**
+ * amrpc_tx_put() - drop a reference
+ * @tx: transaction
+ *
+ * Context: any but hard interrupt.
+ */
+void amrpc_tx_put(struct amrpc_tx *tx)
+{
+	if (!refcount_dec_and_test(&tx->ref))
+		return;
+	amrpc_data_free(&tx->data);
+	amrpc_buf_free(tx->rep_data);
+	if (tx->call)
+		amrpc_call_put(tx->call);
+	if (tx->file)
+		amrpc_file_put(tx->file);
+	kfree_rcu(tx, rcu);
+}
+
+/**
+ * amrpc_tx_arm() - start the timer of a transaction, or set it anew
+ * @tx: referenced
+ * @ms: until amrpc_tx_timer() runs
+ *
+ * Context: any but hard interrupt.
+ */
+void amrpc_tx_arm(struct amrpc_tx *tx, unsigned int ms)
+{
+	refcount_inc(&tx->ref);
+	if (mod_timer(&tx->timer, jiffies + msecs_to_jiffies(ms)))
+		amrpc_tx_put(tx);	/* it was armed and had one */
+}
+
+/* stop the timer, unless it runs already; any context but hard interrupt */
+void amrpc_tx_disarm(struct amrpc_tx *tx)
+{
+	if (timer_delete(&tx->timer))
+		amrpc_tx_put(tx);
+}
+
+/**
+ * amrpc_tx_find() - the transaction a message is about
+ * @an: namespace
+ * @peer: FLIP address of the client
+ * @tid: of the client's kernel
+ *
+ * Context: rcu_read_lock(). Return: tx without a reference, or NULL.
+ */
+struct amrpc_tx *amrpc_tx_find(struct amrpc_net *an, flip_addr_t peer, u32 tid)
+{
+	struct { flip_addr_t peer; u32 tid; u32 zero; } key = { .peer = peer, .tid = tid };
+
+	BUILD_BUG_ON(sizeof(key) != sizeof_field(struct amrpc_tx, key));
+	return rhashtable_lookup(&an->txs, &key, tx_params);
+}
+
+/**
+ * amrpc_tx_hash() - make an accepted transaction visible
+ * @tx: its key is set
+ *
+ * Context: any but hard interrupt; k->lock of its kernel held. Return: 0, or an error of
+ * rhashtable_insert_fast().
+ */
+int amrpc_tx_hash(struct amrpc_tx *tx)
+{
+	int err;
+
+	tx->hashed = true;
+	refcount_inc(&tx->ref);
+	err = rhashtable_insert_fast(&tx->an->txs, &tx->hash, tx_params);
+	if (err) {
+		tx->hashed = false;
+		amrpc_tx_put(tx);
+	}
+	return err;
+}
+
+/* one that was refused after all; any context but hard interrupt */
+void amrpc_tx_unhash(struct amrpc_tx *tx)
+{
+	bool was;
+
+	spin_lock_bh(&tx->lock);
+	was = tx->hashed;
+	tx->hashed = false;
+	spin_unlock_bh(&tx->lock);
+	if (!was)
+		return;
+	rhashtable_remove_fast(&tx->an->txs, &tx->hash, tx_params);
+	amrpc_tx_put(tx);
+}
+
+/**
+ * amrpc_tx_finish() - the end of a remote transaction
+ * @tx: referenced
+ * @lost: given up, not acknowledged
+ *
+ * Context: any but hard interrupt.
+ */
+void amrpc_tx_finish(struct amrpc_tx *tx, bool lost)
+{
+	struct amrpc_net *an = tx->an;
+	bool was_done, was_hashed, sync;
+
+	spin_lock_bh(&tx->lock);
+	was_done = tx->state == AMRPC_TX_DONE;
+	WRITE_ONCE(tx->state, AMRPC_TX_DONE);
+	was_hashed = tx->hashed && !was_done;
+	if (!was_done) {
+		tx->hashed = false;
+		tx->lost = lost;
+	}
+	sync = tx->sync;
+	spin_unlock_bh(&tx->lock);
+	if (was_done)
+		return;
+	if (lost)
+		amrpc_count(an, REPLY_LOST);
+	amrpc_tx_disarm(tx);
+	if (was_hashed) {
+		rhashtable_remove_fast(&an->txs, &tx->hash, tx_params);
+		amrpc_tx_put(tx);
+	}
+	if (sync)
+		wake_up(&tx->wq);
+}
+
+/**
+ * amrpc_tx_withdraw() - take a request back that no thread has seen yet
+ * @tx: transaction
+ *
+ * Context: any but hard interrupt. Return: true when it was still queued; the queue's reference
+ * is dropped then.
+ */
+bool amrpc_tx_withdraw(struct amrpc_tx *tx)
+{
+	struct amrpc_port *p;
+	bool was = false;
+
+	rcu_read_lock();
+	/* a queue goes with its port, which empties it first */
+	p = amrpc_port_find(tx->an, tx->port);
+	if (p) {
+		spin_lock_bh(&p->lock);
+		if (tx->queue) {
+			amrpc_unqueue(tx);
+			was = true;
+		}
+		spin_unlock_bh(&p->lock);
+	}
+	rcu_read_unlock();
+	if (was)
+		amrpc_tx_put(tx);
+	return was;
+}
+
+/**
+ * amrpc_tx_send() - a control message to the client of a transaction
+ * @tx: remote
+ * @type: enum amrpc_type
+ * @wflags: AMRPC_F_*
+ * @fflags: FLIP_SEND_*
+ * @ltime: how long to look for the client, ms
+ *
+ * Context: any but hard interrupt.
+ */
+void amrpc_tx_send(struct amrpc_tx *tx, u8 type, u8 wflags, u32 fflags, u32 ltime)
+{
+	struct amrpc_wire w = {
+		.type = type, .flags = wflags, .tid = tx->key.tid,
+		.dest = tx->client_idx, .from = tx->idx,
+	};
+
+	if (type == AMRPC_RECEIVED)
+		memcpy(&w.kid, tx->an->kid, 8);
+	else
+		w.kid = tx->kid;
+	amrpc_send_ctl(tx->file, tx->key.peer, &w, fflags, ltime, NULL);
+}
+
+/* the module or the namespace goes: give up what is still unacknowledged; process context */
+void amrpc_txs_kill(struct amrpc_net *an)
+{
+	struct rhashtable_iter it;
+	struct amrpc_tx *tx;
+
+	rhashtable_walk_enter(&an->txs, &it);
+	rhashtable_walk_start(&it);
+	while ((tx = rhashtable_walk_next(&it))) {
+		if (IS_ERR(tx))
+			continue;
+		if (!refcount_inc_not_zero(&tx->ref))
+			continue;
+		rhashtable_walk_stop(&it);
+		amrpc_tx_finish(tx, true);
+		amrpc_tx_put(tx);
+		rhashtable_walk_start(&it);
+	}
+	rhashtable_walk_stop(&it);
+	rhashtable_walk_exit(&it);
+}
+
+int amrpc_txs_init(struct amrpc_net *an)
+{
+	return rhashtable_init(&an->txs, &tx_params);
+}
+
+void amrpc_txs_exit(struct amrpc_net *an)
+{
+	rhashtable_destroy(&an->txs);
+}
