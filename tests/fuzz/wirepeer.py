@@ -154,5 +154,11 @@ def flip_counters(machine):
     return {row["counter"]: row["value"] for row in json.loads(out)}
 
 
+def addresses(machine):
+    """the FLIP addresses of its endpoints"""
+    out = live.sh(live.program("amctl"), "-j", "addr", "list", machine=machine)
+    return [bytes.fromhex(row["address"].replace(":", "")) for row in json.loads(out)]
+
+
 def changed(before, after):
     return {k: after[k] - before[k] for k in after if after[k] != before[k]}
