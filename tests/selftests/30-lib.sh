@@ -4,7 +4,7 @@
 # libamoeba against the real device: within one host, then from host to host.
 #
 # nodes: 2
-# suites: load smoke
+# suites: distribution
 # timeout: 400
 
 set -u
