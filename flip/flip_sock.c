@@ -369,6 +369,7 @@ static int flip_sock_make_ep(struct sock *sk, flip_addr_t priv)
 	/* several sockets may send from one address: their message ids must not be the same */
 	atomic_set(&ep->messid, get_random_u32());
 	flip_ep_listen_bcast(ep, fs->bcast);
+	/* pairs with the smp_load_acquire() of who sends or asks for the name without the lock */
 	smp_store_release(&fs->ep, ep);
 	return 0;
 }

@@ -21,6 +21,8 @@ modprobe amoeba || { fail "modprobe amoeba"; exit 1; }
 # a library of another interface version, or no device, must have been noticed by now
 [ -c /dev/amoeba ] || { fail "no /dev/amoeba"; exit 1; }
 
+# a file left from the last server, not truncated yet by the next, would be taken for its word
+rm -f "$out"
 # local, with a get-port of each node's own
 local_get=$NODE:1:1:1:1:1
 "$tests/lib_loop" serve $local_get 4 >"$out" &
@@ -35,6 +37,7 @@ wait $server || fail "server did not stop cleanly"
 grep '^served' "$out" || fail "no count from the server"
 
 # the two examples, as the README shows them
+rm -f "$out"
 "$bin/echo_server" $NODE:2:2:2:2:2 >"$out" &
 server=$!
 for ((i = 0; i < 600; i++)); do

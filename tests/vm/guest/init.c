@@ -496,7 +496,8 @@ static int run_command(int out)
 		fflush(stdout);
 		_exit(127);
 	}
-	while (waitpid(child, &status, 0) != child)
+	/* others are orphans of the command: init's to reap */
+	while (waitpid(-1, &status, 0) != child)
 		;
 	status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	kmsg("vm-init: script ended with status %d\n", status);
