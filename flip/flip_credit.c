@@ -26,6 +26,9 @@
  * to a worker there (neigh->kick). A CREDIT frame is the exception: it says that all but two
  * of those packets have arrived.
  *
+ * Our kind has a quota of FLIP_CREDITS_OURS. The sender says so in the high bit of each count, for
+ * then credits come back in larger numbers; originals never give back so many that it is set.
+ *
  * When credits are missing for FLIP_CREDIT_STUCK_MS a REQCREDIT is sent, after
  * FLIP_CREDIT_TRIES without an answer the neighbour is forgotten and what waited is lost. The
  * timer holds a reference to the neighbour.
@@ -57,17 +60,18 @@ struct flip_flow {
 /* ---- arithmetic ------------------------------------------------------------------------- */
 
 /* more credits; never above the quota, whatever a neighbour says */
-unsigned int flip_credit_add(unsigned int have, unsigned int more, bool *excess)
+unsigned int flip_credit_add(unsigned int have, unsigned int more, unsigned int quota,
+			     bool *excess)
 {
-	*excess = more > FLIP_CREDITS - min_t(unsigned int, have, FLIP_CREDITS);
-	return *excess ? FLIP_CREDITS : have + more;
+	*excess = more > quota - min(have, quota);
+	return *excess ? quota : have + more;
 }
 EXPORT_SYMBOL_IF_KUNIT(flip_credit_add);
 
-/* how many to give back in a count byte */
+/* how many to give back in a count byte; the high bit has a meaning of its own */
 unsigned int flip_credit_take(unsigned int *owed)
 {
-	unsigned int n = min(*owed, 255U);
+	unsigned int n = min(*owed, FLIP_CREDIT_LARGE - 1U);
 
 	*owed -= n;
 	return n;
@@ -181,7 +185,7 @@ static void flip_credit_arm(struct flip_neigh *neigh)
 /* may packets sent from another processor still be under way, more than @slack of them? */
 static bool flip_credit_elsewhere(const struct flip_neigh *neigh, unsigned int slack)
 {
-	return neigh->credits + slack < FLIP_CREDITS && neigh->cpu != smp_processor_id() &&
+	return neigh->credits + slack < neigh->quota && neigh->cpu != smp_processor_id() &&
 	       time_before(jiffies, neigh->sent + FLIP_CREDIT_ORDER) && cpu_online(neigh->cpu);
 }
 
@@ -211,6 +215,8 @@ static void flip_credit_run(struct flip_neigh *neigh, struct sk_buff *skb,
 			count = flip_credit_take(&neigh->owed);
 			if (count)
 				trace_flip_credit(neigh, FLIP_CREDIT_EV_PIGGYBACK, count);
+			if (neigh->ours)
+				count |= FLIP_CREDIT_LARGE;
 			from = skb_from ? NULL : flip_cb(skb)->from;
 			/* bottom halves stay off */
 			spin_unlock(&neigh->lock);
@@ -458,7 +464,7 @@ static void flip_credit_done(struct flip_neigh *neigh, bool held)
 		atomic_dec(&neigh->held);
 	spin_lock_bh(&neigh->lock);
 	neigh->owed++;
-	if (neigh->owed >= FLIP_CREDIT_OWED) {
+	if (neigh->owed >= (neigh->large ? FLIP_CREDIT_OWED_OURS : FLIP_CREDIT_OWED)) {
 		give = flip_credit_take(&neigh->owed);
 		trace_flip_credit(neigh, FLIP_CREDIT_EV_RETURN, give);
 	}
@@ -489,12 +495,13 @@ void flip_credit_consumed(struct flip_neigh *neigh)
 void flip_credit_rx(struct flip_neigh *neigh, enum flip_fc type, unsigned int count)
 {
 	struct flip_ns *ns = neigh->network->ns;
-	unsigned int answer;
+	unsigned int answer, quota;
 	bool excess = false;
 
 	spin_lock_bh(&neigh->lock);
 	if (type == FLIP_FC_REQCREDIT) {
-		answer = FLIP_CREDITS - min_t(unsigned int, atomic_read(&neigh->held), FLIP_CREDITS);
+		quota = neigh->large ? FLIP_CREDITS_OURS : FLIP_CREDITS;
+		answer = quota - min_t(unsigned int, atomic_read(&neigh->held), quota);
 		neigh->owed = 0;
 		trace_flip_credit(neigh, FLIP_CREDIT_EV_REQCREDIT, answer);
 		spin_unlock_bh(&neigh->lock);
@@ -503,9 +510,9 @@ void flip_credit_rx(struct flip_neigh *neigh, enum flip_fc type, unsigned int co
 		return;
 	}
 	if (type == FLIP_FC_ABSCREDIT)
-		neigh->credits = flip_credit_add(0, count, &excess);
+		neigh->credits = flip_credit_add(0, count, neigh->quota, &excess);
 	else
-		neigh->credits = flip_credit_add(neigh->credits, count, &excess);
+		neigh->credits = flip_credit_add(neigh->credits, count, neigh->quota, &excess);
 	trace_flip_credit(neigh, type == FLIP_FC_ABSCREDIT ? FLIP_CREDIT_EV_ABSCREDIT :
 			  FLIP_CREDIT_EV_CREDIT, count);
 	neigh->tries = 0;
@@ -516,6 +523,57 @@ void flip_credit_rx(struct flip_neigh *neigh, enum flip_fc type, unsigned int co
 	spin_unlock_bh(&neigh->lock);
 	if (excess)
 		flip_stat_inc(ns, CREDIT_EXCESS);
+}
+
+/**
+ * flip_credit_data() - a packet came that has cost a neighbour a credit
+ * @neigh: neighbour
+ * @count: fc count of its frame
+ *
+ * Context: RCU, softirq.
+ */
+void flip_credit_data(struct flip_neigh *neigh, u8 count)
+{
+	bool large = count & FLIP_CREDIT_LARGE;
+
+	if (unlikely(READ_ONCE(neigh->large) != large)) {
+		spin_lock_bh(&neigh->lock);
+		neigh->large = large;
+		spin_unlock_bh(&neigh->lock);
+	}
+	count &= ~FLIP_CREDIT_LARGE;
+	if (count)
+		flip_credit_rx(neigh, FLIP_FC_DATA, count);
+}
+
+/**
+ * flip_credit_ours() - a neighbour said what it is
+ * @neigh: neighbour
+ * @ours: our kind
+ * @payload: what it takes in a packet
+ *
+ * Context: any but hard interrupt.
+ */
+void flip_credit_ours(struct flip_neigh *neigh, bool ours, unsigned int payload)
+{
+	if (!ours || payload <= FLIP_ETH_PAYLOAD)
+		payload = 0;
+	if (READ_ONCE(neigh->ours) == ours && READ_ONCE(neigh->payload) == payload)
+		return;
+	spin_lock_bh(&neigh->lock);
+	WRITE_ONCE(neigh->payload, payload);
+	if (neigh->ours != ours) {
+		neigh->ours = ours;
+		neigh->quota = ours ? FLIP_CREDITS_OURS : FLIP_CREDITS;
+		if (ours)
+			neigh->credits += FLIP_CREDITS_OURS - FLIP_CREDITS;
+		else
+			neigh->credits = min(neigh->credits, neigh->quota);
+		trace_flip_credit(neigh, FLIP_CREDIT_EV_QUOTA, neigh->quota);
+		if (!list_empty(&neigh->ready))
+			flip_credit_push(neigh, 0);
+	}
+	spin_unlock_bh(&neigh->lock);
 }
 
 /* ---- stuck ------------------------------------------------------------------------------ */
@@ -599,6 +657,7 @@ void flip_credit_init(struct flip_neigh *neigh)
 	unsigned int i;
 
 	spin_lock_init(&neigh->lock);
+	neigh->quota = FLIP_CREDITS;
 	neigh->credits = FLIP_CREDITS;
 	INIT_LIST_HEAD(&neigh->ready);
 	for (i = 0; i < ARRAY_SIZE(neigh->flows); i++)

@@ -49,7 +49,7 @@ static int flip_xmit_one(struct flip_network *n, const u8 *mac, struct flip_neig
 static int flip_xmit_any(struct flip_network *n, const u8 *mac, struct flip_neigh *neigh,
 			 struct sk_buff *skb, const struct flip_hdr *h, struct flip_neigh *from)
 {
-	unsigned int room = READ_ONCE(n->mtu);
+	unsigned int room = neigh ? flip_neigh_room(neigh) : READ_ONCE(n->mtu);
 	struct flip_ns *ns = n->ns;
 	struct sk_buff *piece;
 	int err = 0;

@@ -62,6 +62,9 @@
 #define FLIP_CREDIT_WINDOW	32	/* packets one sender prepares ahead of credits */
 #define FLIP_CREDITS		8	/* facts 1.9 */
 #define FLIP_CREDIT_OWED	(FLIP_CREDITS - 2)
+#define FLIP_CREDITS_OURS	64	/* between our kind */
+#define FLIP_CREDIT_OWED_OURS	24
+#define FLIP_CREDIT_LARGE	0x80	/* in the count of DATA: our window is that of our kind */
 #define FLIP_CREDIT_ORDER	2	/* jiffies after which a packet is surely on the wire */
 #define FLIP_CREDIT_TRIES	5
 #define FLIP_CREDIT_SWEEP_MS	500
@@ -191,7 +194,8 @@ struct flip_network_stats {
  * @up: switched on
  * @running: packets can pass now
  * @dead: being removed
- * @mtu: payload of one packet
+ * @mtu: payload of one packet, classic
+ * @mtu_ours: the same to our kind
  * @pt: receiver of its frames
  * @stats: counters
  * @rate_lock: of the LOCATE budget
@@ -216,6 +220,7 @@ struct flip_network {
 	bool			running;
 	bool			dead;
 	unsigned int		mtu;
+	unsigned int		mtu_ours;
 	struct packet_type	pt;
 	struct flip_network_stats __percpu *stats;
 	spinlock_t		rate_lock;
@@ -253,7 +258,11 @@ struct flip_neigh_key {
  * @dead: no longer in the table
  * @refs: holders
  * @lock: all below
- * @credits: packets we may send
+ * @ours: it said that it is our kind
+ * @payload: and that it takes so much in a packet, if more than @network->mtu; else 0
+ * @quota: credits it has given us in all
+ * @credits: of them, packets we may send
+ * @large: its quota for us is that of our kind
  * @owed: credits to give back
  * @held: packets of it waiting here to be forwarded (not under @lock)
  * @running: somebody is sending from the flows
@@ -282,7 +291,11 @@ struct flip_neigh {
 	refcount_t		refs;
 
 	spinlock_t		lock;
+	bool			ours;
+	unsigned int		payload;
+	unsigned int		quota;
 	unsigned int		credits;
+	bool			large;
 	unsigned int		owed;
 	atomic_t		held;
 	bool			running;
@@ -299,6 +312,16 @@ struct flip_neigh {
 	struct work_struct	kick;
 	struct rcu_head		rcu;
 };
+
+/* payload of one packet to a neighbour */
+static inline unsigned int flip_neigh_room(const struct flip_neigh *neigh)
+{
+	unsigned int ours = READ_ONCE(neigh->payload);
+
+	/* the device's may have become smaller meanwhile */
+	return ours ? min(ours, READ_ONCE(neigh->network->mtu_ours)) :
+		READ_ONCE(neigh->network->mtu);
+}
 
 /* state of a location in the set-up of hardware multicast, facts 1.10 */
 enum flip_mc_state {
@@ -564,7 +587,10 @@ int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, long *tmo);
 int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo);
 void flip_credit_consumed(struct flip_neigh *neigh);
 void flip_credit_rx(struct flip_neigh *neigh, enum flip_fc type, unsigned int count);
-unsigned int flip_credit_add(unsigned int have, unsigned int more, bool *excess);
+unsigned int flip_credit_add(unsigned int have, unsigned int more, unsigned int quota,
+			     bool *excess);
+void flip_credit_data(struct flip_neigh *neigh, u8 count);
+void flip_credit_ours(struct flip_neigh *neigh, bool ours, unsigned int payload);
 unsigned int flip_credit_take(unsigned int *owed);
 
 /* flip_eth.c */

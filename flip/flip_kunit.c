@@ -96,6 +96,9 @@ static void flip_kunit_fragments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1458, flip_payload(1500));
 	KUNIT_EXPECT_EQ(test, 1458, flip_payload(9000));
 	KUNIT_EXPECT_EQ(test, 214, flip_payload(FLIP_MTU_MIN));
+	KUNIT_EXPECT_EQ(test, 8958, flip_payload_ours(9000));
+	KUNIT_EXPECT_EQ(test, 65493, flip_payload_ours(65535));
+	KUNIT_EXPECT_EQ(test, 65493, flip_payload_ours(~0U));
 	KUNIT_EXPECT_EQ(test, 1, flip_fragments(0, 1458));
 	KUNIT_EXPECT_EQ(test, 1, flip_fragments(1458, 1458));
 	KUNIT_EXPECT_EQ(test, 2, flip_fragments(1459, 1458));
@@ -179,22 +182,26 @@ static void flip_kunit_credit(struct kunit *test)
 	unsigned int owed;
 	bool excess;
 
-	KUNIT_EXPECT_EQ(test, 6, flip_credit_add(0, 6, &excess));
+	KUNIT_EXPECT_EQ(test, 6, flip_credit_add(0, 6, FLIP_CREDITS, &excess));
 	KUNIT_EXPECT_FALSE(test, excess);
-	KUNIT_EXPECT_EQ(test, 8, flip_credit_add(2, 6, &excess));
+	KUNIT_EXPECT_EQ(test, 8, flip_credit_add(2, 6, FLIP_CREDITS, &excess));
 	KUNIT_EXPECT_FALSE(test, excess);
-	KUNIT_EXPECT_EQ(test, 8, flip_credit_add(3, 6, &excess));
+	KUNIT_EXPECT_EQ(test, 8, flip_credit_add(3, 6, FLIP_CREDITS, &excess));
 	KUNIT_EXPECT_TRUE(test, excess);
-	KUNIT_EXPECT_EQ(test, 8, flip_credit_add(8, 255, &excess));
+	KUNIT_EXPECT_EQ(test, 8, flip_credit_add(8, 255, FLIP_CREDITS, &excess));
 	KUNIT_EXPECT_TRUE(test, excess);
-	KUNIT_EXPECT_EQ(test, 8, flip_credit_add(0, 8, &excess));
+	KUNIT_EXPECT_EQ(test, 8, flip_credit_add(0, 8, FLIP_CREDITS, &excess));
 	KUNIT_EXPECT_FALSE(test, excess);
+	KUNIT_EXPECT_EQ(test, 64, flip_credit_add(40, 24, FLIP_CREDITS_OURS, &excess));
+	KUNIT_EXPECT_FALSE(test, excess);
+	KUNIT_EXPECT_EQ(test, 64, flip_credit_add(41, 24, FLIP_CREDITS_OURS, &excess));
+	KUNIT_EXPECT_TRUE(test, excess);
 	owed = 3;
 	KUNIT_EXPECT_EQ(test, 3, flip_credit_take(&owed));
 	KUNIT_EXPECT_EQ(test, 0, owed);
 	owed = 300;
-	KUNIT_EXPECT_EQ(test, 255, flip_credit_take(&owed));
-	KUNIT_EXPECT_EQ(test, 45, owed);
+	KUNIT_EXPECT_EQ(test, 127, flip_credit_take(&owed));
+	KUNIT_EXPECT_EQ(test, 173, owed);
 }
 
 /* ---- loop cache ------------------------------------------------------------------------- */
@@ -352,11 +359,11 @@ static void flip_kunit_reass(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 4, 0, 100, 600));
 	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 4, 500, 100, 600));
 	flip_kunit_whole(test, flip_kunit_give(test, r, 4, 200, 100, 600), 600);
-	/* a gap that stays: the ninth early packet ends it, and what follows is not a new message */
-	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 5, 0, 100, 3000));
-	for (i = 2; i < 12; i++)
-		KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 5, i * 100, 100, 3000));
-	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 5, 100, 100, 3000));
+	/* a gap that stays: one early packet too many ends it, and what follows is no new message */
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 5, 0, 100, 10000));
+	for (i = 2; i < FLIP_REASS_EARLY + 4; i++)
+		KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 5, i * 100, 100, 10000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 5, 100, 100, 10000));
 	flip_reass_destroy(r);
 	KUNIT_EXPECT_EQ(test, before, atomic64_read(&flip_ns(&init_net)->reass_bytes));
 

@@ -445,7 +445,9 @@ static int flip_nl_fill_neigh(struct sk_buff *skb, struct flip_neigh *neigh)
 	    nla_put_u32(skb, FLIP_A_NEIGH_MESSAGES, READ_ONCE(neigh->n_msgs)) ||
 	    nla_put_u32(skb, FLIP_A_NEIGH_TRIES, READ_ONCE(neigh->tries)) ||
 	    nla_put_u32(skb, FLIP_A_NEIGH_ROUTES, READ_ONCE(neigh->n_locs)) ||
-	    nla_put_u32(skb, FLIP_A_NEIGH_IDLE_MS, flip_nl_ms_since(READ_ONCE(neigh->heard))))
+	    nla_put_u32(skb, FLIP_A_NEIGH_IDLE_MS, flip_nl_ms_since(READ_ONCE(neigh->heard))) ||
+	    nla_put_u32(skb, FLIP_A_NEIGH_QUOTA, READ_ONCE(neigh->quota)) ||
+	    nla_put_u32(skb, FLIP_A_NEIGH_PAYLOAD, flip_neigh_room(neigh)))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -150,6 +150,23 @@ int flip_route_distance(struct net *net, flip_addr_t dst)
 }
 EXPORT_SYMBOL_GPL(flip_route_distance);
 
+void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payload)
+{
+	struct flip_route *r = flip_route_lookup(flip_ns(net), rx->src);
+	struct flip_loc *loc;
+
+	if (!r)
+		return;
+	list_for_each_entry_rcu(loc, &r->locs, list) {
+		struct flip_network *n = loc->neigh->network;
+
+		if (n->index == rx->network && READ_ONCE(loc->hops) == READ_ONCE(n->weight) &&
+		    rx->hops == READ_ONCE(n->weight))
+			flip_credit_ours(loc->neigh, ours, min(payload, READ_ONCE(n->mtu_ours)));
+	}
+}
+EXPORT_SYMBOL_GPL(flip_peer_is);
+
 static void flip_route_unlink(struct flip_ns *ns, struct flip_route *r)
 {
 	lockdep_assert_held(&ns->lock);

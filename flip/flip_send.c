@@ -234,7 +234,7 @@ struct flip_source {
 };
 
 /* copy the next @len bytes of a message, those at @offset, into a linear skb */
-static struct sk_buff *flip_fill(const struct flip_source *s, u32 offset, u32 len)
+static struct sk_buff *flip_fill_linear(const struct flip_source *s, u32 offset, u32 len)
 {
 	struct sk_buff *skb = flip_eth_alloc(len, GFP_KERNEL);
 
@@ -251,16 +251,18 @@ static struct sk_buff *flip_fill(const struct flip_source *s, u32 offset, u32 le
 	return skb;
 }
 
-/* the same into pages, for delivery here */
-static struct sk_buff *flip_fill_pages(const struct flip_source *s, u32 offset, u32 len)
+/* the same into pages; @room is left in front */
+static struct sk_buff *flip_fill_pages(const struct flip_source *s, u32 offset, u32 len,
+				       unsigned int room)
 {
 	u32 linear = min_t(u32, len, FLIP_LOCAL_LINEAR), at = 0;
 	struct sk_buff *skb;
 	int err;
 
-	skb = alloc_skb_with_frags(linear, len - linear, 3, &err, GFP_KERNEL);
+	skb = alloc_skb_with_frags(room + linear, len - linear, 3, &err, GFP_KERNEL);
 	if (!skb)
 		return ERR_PTR(err);
+	skb_reserve(skb, room);
 	skb_put(skb, linear);
 	skb->data_len = len - linear;
 	skb->len += len - linear;
@@ -273,6 +275,12 @@ static struct sk_buff *flip_fill_pages(const struct flip_source *s, u32 offset, 
 		return ERR_PTR(-EFAULT);
 	}
 	return skb;
+}
+
+static struct sk_buff *flip_fill(const struct flip_source *s, u32 offset, u32 len)
+{
+	return len <= FLIP_ETH_PAYLOAD ? flip_fill_linear(s, offset, len) :
+		flip_fill_pages(s, offset, len, FLIP_HEADROOM);
 }
 
 /* packets of @chunk bytes, each given to @send; for destinations that take no credits */
@@ -290,7 +298,7 @@ static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, str
 		h->length = min(chunk, total - at);
 		h->act = 0;
 		if (h->type == FLIP_UNIDATA)
-			skb = flip_fill_pages(s, at, h->length);
+			skb = flip_fill_pages(s, at, h->length, 0);
 		else
 			skb = flip_fill(s, at, h->length);
 		if (IS_ERR(skb)) {
@@ -335,7 +343,7 @@ static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, stru
 	if (err)
 		return err;
 	while (at < total && !err) {
-		room = READ_ONCE(neigh->network->mtu);
+		room = flip_neigh_room(neigh);
 		flip_send_charge(h, neigh->network, hops);
 		h->offset = at;
 		h->length = min(room, total - at);

@@ -318,8 +318,8 @@ static void flip_rx_unidata(struct flip_ns *ns, struct sk_buff *skb, struct flip
 	flip_route_learn(ns, p);
 	if (flip_hdr_credited(h)) {
 		from = p->neigh;
-		if (from && credits)
-			flip_credit_rx(from, FLIP_FC_DATA, credits);
+		if (from)
+			flip_credit_data(from, credits);
 	}
 	if (unlikely(h->dst == FLIP_ADDR_NULL)) {
 		flip_drop(ns, p->net, skb, FLIP_DROP_ADDRESS);

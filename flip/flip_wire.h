@@ -165,6 +165,12 @@ static inline unsigned int flip_payload(unsigned int mtu)
 	return min_t(unsigned int, FLIP_ETH_PAYLOAD, mtu - FLIP_FC_LEN - FLIP_HDR_LEN);
 }
 
+/* the same between our kind, design 5 */
+static inline unsigned int flip_payload_ours(unsigned int mtu)
+{
+	return min_t(unsigned int, FLIP_PAYLOAD_MAX, mtu - FLIP_FC_LEN - FLIP_HDR_LEN);
+}
+
 /* number of packets for @total bytes; an empty message is one packet */
 static inline u32 flip_fragments(u32 total, unsigned int payload)
 {

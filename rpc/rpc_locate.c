@@ -186,6 +186,23 @@ static u32 clock_ms(void)
 	return (u32)ktime_to_ms(ktime_get());
 }
 
+/* the kid field of a LOCATE or HEREIS of our kind: the payload of a packet we take, 4 bytes LE */
+static void say_kind(struct amrpc_wire *w, struct net *net)
+{
+	w->kid = 0;
+	if (w->flags & AMRPC_F_OURS)
+		put_unaligned_le32(flip_payload_least(net), &w->kid);
+}
+
+static void said_kind(const struct amrpc_wire *w, struct net *net,
+			    const struct flip_rx *rx)
+{
+	bool ours = w->flags & AMRPC_F_OURS;
+
+	if (!rx->local)
+		flip_peer_is(net, rx, ours, ours ? get_unaligned_le32(&w->kid) : 0);
+}
+
 static void send_locate(struct amrpc_call *call, u16 hops)
 {
 	struct amrpc_wire w = {
@@ -194,6 +211,8 @@ static void send_locate(struct amrpc_call *call, u16 hops)
 	};
 	struct flip_send how = { .dst = FLIP_ADDR_NULL, .hops = hops, .hipri = true };
 	u8 p[4 + AMRPC_HDR];
+
+	say_kind(&w, call->file->an->net);
 
 	put_unaligned_be32(FLIP_BCAST_RPC, p);
 	amrpc_wire_put(p + 4, &w);
@@ -301,6 +320,7 @@ void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,
 
 	amrpc_count(an, HEREIS_RX);
 	rcu_read_lock();
+	said_kind(w, an->net, rx);
 	loc = rhashtable_lookup(&an->locs, &w->port, loc_params);
 	if (!loc) {
 		amrpc_count(an, DROP_NOCALL);
@@ -347,12 +367,13 @@ void amrpc_locate_receive(struct net *net, struct sk_buff *skb, const struct fli
 	}
 	amrpc_count(an, LOCATE_RX);
 	rcu_read_lock();
+	said_kind(&w, net, rx);
 	if (amrpc_port_answer(an, w.port, &idx, &f)) {
 		w.type = AMRPC_HEREIS;
 		w.flags &= AMRPC_F_OURS;
 		w.dest = w.from;
 		w.from = idx;
-		w.kid = 0;
+		say_kind(&w, net);
 		amrpc_send_ctl(f, rx->src, &w, 0, 0, NULL);
 		amrpc_count(an, HEREIS_TX);
 		amrpc_file_put(f);

@@ -41,6 +41,7 @@ static inline void flip_addr_store(void *p, flip_addr_t a)
 #define FLIP_HDR_LEN		40	/* facts 1.2 */
 #define FLIP_FC_LEN		2	/* facts 1.1 */
 #define FLIP_ETH_PAYLOAD	1458	/* classic bytes of a message in one frame */
+#define FLIP_PAYLOAD_MAX	65493	/* between our kind: an MTU of 65535 */
 
 /* flag byte of the header, facts 1.4 */
 #define FLIP_F_BIGENDIAN	0x01
@@ -198,6 +199,26 @@ int flip_send_skb(struct flip_ep *ep, struct sk_buff *skb, struct flip_send *how
 int flip_send_msg(struct flip_ep *ep, const void *hdr, size_t hlen, struct iov_iter *data,
 		  struct flip_send *how, long tmo);
 
+/**
+ * flip_payload_least() - the payload each of our networks takes in a packet of our kind
+ * @net: namespace
+ *
+ * Context: any but hard interrupt. Return: bytes.
+ */
+u32 flip_payload_least(struct net *net);
+
+/**
+ * flip_peer_is() - what a peer said of its kind
+ * @net: namespace
+ * @rx: packet it said it in
+ * @ours: it runs this software
+ * @payload: and takes so much in a packet, bytes
+ *
+ * Concerns the neighbour it is when the packet came from no further than one network: larger
+ * packets and a larger window of credits. Context: bottom halves off, rcu_read_lock().
+ */
+void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payload);
+
 /* distance of the best known route in hops (0: this namespace), or -EHOSTUNREACH; any context */
 int flip_route_distance(struct net *net, flip_addr_t dst);
 
@@ -225,7 +246,7 @@ void flip_bcast_unregister(struct flip_bcast *b);	/* waits until no upcall runs 
  * without progress, or when more than FLIP_REASS_EARLY packets wait for one before them.
  */
 #define FLIP_REASS_MS	4000	/* facts 3.5 */
-#define FLIP_REASS_EARLY 8	/* a credit window: more cannot be under way */
+#define FLIP_REASS_EARLY 64	/* a credit window of our kind: more cannot be under way */
 
 /**
  * struct flip_msg - a whole received message

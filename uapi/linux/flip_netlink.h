@@ -107,6 +107,8 @@ enum flip_a_addr {
  * @FLIP_A_NEIGH_TRIES: u32: unanswered requests for credits
  * @FLIP_A_NEIGH_ROUTES: u32: FLIP addresses known there
  * @FLIP_A_NEIGH_IDLE_MS: u32: time since it was last heard
+ * @FLIP_A_NEIGH_QUOTA: u32: credits it has given in all; 8 of the original, 64 of our kind
+ * @FLIP_A_NEIGH_PAYLOAD: u32: bytes of a message one packet to it carries
  */
 enum flip_a_neigh {
 	FLIP_A_NEIGH_NET = 1,
@@ -119,6 +121,8 @@ enum flip_a_neigh {
 	FLIP_A_NEIGH_TRIES,
 	FLIP_A_NEIGH_ROUTES,
 	FLIP_A_NEIGH_IDLE_MS,
+	FLIP_A_NEIGH_QUOTA,
+	FLIP_A_NEIGH_PAYLOAD,
 
 	__FLIP_A_NEIGH_MAX,
 	FLIP_A_NEIGH_MAX = (__FLIP_A_NEIGH_MAX - 1)

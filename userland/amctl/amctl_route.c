@@ -147,6 +147,8 @@ static void neigh(uint8_t cmd, const struct nlattr **tb, void *arg)
 	amctl_cell(l->t, "dev", "%s", amctl_nl_str(tb[FLIP_A_NEIGH_IFNAME]));
 	amctl_cell_u64(l->t, "routes", amctl_nl_u32(tb[FLIP_A_NEIGH_ROUTES]));
 	amctl_cell_u64(l->t, "credits", amctl_nl_u32(tb[FLIP_A_NEIGH_CREDITS]));
+	amctl_cell_u64(l->t, "quota", amctl_nl_u32(tb[FLIP_A_NEIGH_QUOTA]));
+	amctl_cell_u64(l->t, "payload", amctl_nl_u32(tb[FLIP_A_NEIGH_PAYLOAD]));
 	amctl_cell_u64(l->t, "owed", amctl_nl_u32(tb[FLIP_A_NEIGH_OWED]));
 	amctl_cell_u64(l->t, "queued", amctl_nl_u32(tb[FLIP_A_NEIGH_QUEUED]));
 	amctl_cell_u64(l->t, "messages", amctl_nl_u32(tb[FLIP_A_NEIGH_MESSAGES]));
@@ -159,7 +161,7 @@ static void neigh(uint8_t cmd, const struct nlattr **tb, void *arg)
 static int neigh_list(int argc, char **argv)
 {
 	struct listing l = {
-		.columns = "location dev +routes +credits +owed +queued +messages +tries idle",
+		.columns = "location dev +routes +credits +quota +payload +owed +queued +messages +tries idle",
 	};
 
 	if (argc == 2 && !strcmp(argv[0], "dev"))
@@ -182,7 +184,8 @@ const struct amctl_object amctl_obj_neigh = {
 	.verbs = neigh_verbs,
 	.details =
 		"  routes    FLIP addresses known there\n"
-		"  credits   fragments we may still send; owed: those we have to give back\n"
+		"  credits   fragments we may still send, of quota in all; owed: those we have to give back\n"
+		"  payload   bytes of a message in one fragment; more than 1458 only between our kind\n"
 		"  queued    fragments that wait for credits; messages: that wait their turn\n"
 		"  tries     unanswered requests for credits: above 0 the neighbour is stuck",
 };

@@ -152,7 +152,8 @@ DEFINE_EVENT(flip_loc, flip_route_del,
 	E(REQCREDIT,	"reqcredit")		\
 	E(RETURN,	"return")		\
 	E(ASK,		"ask")			\
-	E(STUCK,	"stuck")
+	E(STUCK,	"stuck")		\
+	E(QUOTA,		"quota")
 
 #ifndef _TRACE_FLIP_ENUMS
 #define _TRACE_FLIP_ENUMS

@@ -59,7 +59,8 @@ static const struct attr neigh_attrs[] = {
 	{ "location", FLIP_A_NEIGH_LOCATION, HEX }, { "credits", FLIP_A_NEIGH_CREDITS, U32 },
 	{ "owed", FLIP_A_NEIGH_OWED, U32 }, { "queued", FLIP_A_NEIGH_QUEUED, U32 },
 	{ "messages", FLIP_A_NEIGH_MESSAGES, U32 }, { "tries", FLIP_A_NEIGH_TRIES, U32 },
-	{ "routes", FLIP_A_NEIGH_ROUTES, U32 }, { "idle-ms", FLIP_A_NEIGH_IDLE_MS, U32 }, {}
+	{ "routes", FLIP_A_NEIGH_ROUTES, U32 }, { "idle-ms", FLIP_A_NEIGH_IDLE_MS, U32 },
+	{ "quota", FLIP_A_NEIGH_QUOTA, U32 }, { "payload", FLIP_A_NEIGH_PAYLOAD, U32 }, {}
 };
 
 static const struct attr stat_attrs[] = {
