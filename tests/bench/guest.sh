@@ -23,6 +23,28 @@ load()
 	done
 }
 
+# NAME, or NAME+CONDITION: +plain without the devices' offloads, +plain65535 with that MTU too
+condition()
+{
+	local n now=default
+
+	case $1 in
+	plain|plain65535) now=$1 ;;
+	esac
+	[ "$now" = "${before:-default}" ] && return
+	before=$now
+	for n in a b; do
+		case $now in
+		default) ip netns exec bench-$n ethtool -K veth0 tso on gso on gro on ;;
+		*) ip netns exec bench-$n ethtool -K veth0 tso off gso off gro off ;;
+		esac
+		case $now in
+		plain65535) ip -n bench-$n link set veth0 mtu 65535 ;;
+		*) ip -n bench-$n link set veth0 mtu 1500 ;;
+		esac
+	done
+}
+
 one()
 {
 	local n
@@ -40,7 +62,10 @@ one()
 	done
 	sleep 1			# duplicate address detection and the like are over
 	for n; do
-		timeout 300 "$ambench" $counts "$n" || echo "FAILED $n"
+		condition "${n#*+}"
+		# the name with its condition is the name of the result
+		timeout 300 "$ambench" $counts "${n%+*}" | sed "s/^RESULT ${n%+*} /RESULT $n /"
+		[ "${PIPESTATUS[0]}" = 0 ] || echo "FAILED $n"
 	done
 }
 

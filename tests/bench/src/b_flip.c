@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* FLIP datagrams: one byte there and back */
+/* FLIP datagrams: one byte or 1 KiB there and back; 1 MiB there, one byte back */
 #include <errno.h>
 #include <linux/flip.h>
 #include <stdio.h>
@@ -45,7 +45,6 @@ static void serve(struct bench *b)
 {
 	int fd = open_socket(private_addr);
 
-	(void)b;
 	for (;;) {
 		struct sockaddr_flip from;
 		socklen_t len = sizeof(from);
@@ -54,6 +53,8 @@ static void serve(struct bench *b)
 		if (n < 0)
 			die("receive");
 		from.sflip_network = 0;
+		if (b->mib)
+			n = 1;
 		if (sendto(fd, bench_buf, (size_t)n, 0, (struct sockaddr *)&from, len) != n)
 			die("send");
 	}
@@ -73,17 +74,22 @@ static void start(struct bench *b)
 
 static void call(struct bench *b)
 {
-	char c = 1;
+	ssize_t out = b->mib ? (ssize_t)MIB : b->bytes ? b->bytes : 1;
+	ssize_t in = b->mib ? 1 : out;
 
-	if (sendto(b->fd[0], &c, 1, 0, (struct sockaddr *)&to, sizeof(to)) != 1)
+	if (sendto(b->fd[0], bench_buf, (size_t)out, 0, (struct sockaddr *)&to, sizeof(to)) != out)
 		die("send");
-	if (recv(b->fd[0], &c, 1, 0) != 1)
+	if (recv(b->fd[0], bench_buf, MIB, 0) != in)
 		die("receive");
 }
 
 struct bench flip_benches[] = {
 	{ .name = "flip_echo_1b_veth", .where = VETH, .serve = serve, .connect = start,
 	  .call = call },
+	{ .name = "flip_echo_1kib_veth", .where = VETH, .bytes = 1024, .serve = serve,
+	  .connect = start, .call = call },
+	{ .name = "flip_1mib_veth", .where = VETH, .mib = true, .serve = serve,
+	  .connect = start, .call = call },
 	{ .name = "flip_echo_1b_guests", .where = GUESTS, .serve = serve, .connect = start,
 	  .call = call },
 	{ .name = NULL }

@@ -67,9 +67,9 @@ static void connect_udp(struct bench *b)
 
 static void call_udp(struct bench *b)
 {
-	char c = 1;
+	ssize_t n = b->bytes ? b->bytes : 1;
 
-	if (send(b->fd[0], &c, 1, 0) != 1 || recv(b->fd[0], &c, 1, 0) != 1)
+	if (send(b->fd[0], bench_buf, (size_t)n, 0) != n || recv(b->fd[0], bench_buf, MIB, 0) != n)
 		die("echo");
 }
 
@@ -113,6 +113,7 @@ static void call_tcp(struct bench *b)
 
 struct bench inet_benches[] = {
 	{ .name = "udp_echo_veth", .where = VETH, UDP },
+	{ .name = "udp_echo_1kib_veth", .where = VETH, .bytes = 1024, UDP },
 	{ .name = "tcp_echo_veth", .where = VETH, TCP },
 	{ .name = "tcp_1mib_veth", .where = VETH, .mib = true, TCP },
 	{ .name = "udp_echo_guests", .where = GUESTS, UDP },

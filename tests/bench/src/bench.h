@@ -20,6 +20,7 @@ struct bench {
 	const char *name;
 	enum where where;	/* one namespace, two joined by a veth, two machines */
 	bool mib;		/* each trip carries 1 MiB one way: the result is MB/s */
+	int bytes;		/* there and back, of those that can do more than one; 0: 1 */
 	void (*prepare)(struct bench *b);
 	void (*serve)(struct bench *b);
 	void (*connect)(struct bench *b);
