@@ -29,7 +29,8 @@ throwaway)
 	# by the back door: the host's root once more, not under the overlay
 	mkdir /run/back
 	if grep -q hostfs /proc/filesystems; then
-		mount -t hostfs -o / back /run/back || fail "hostfs"
+		# its one option has no name, which mount(8) can pass on only the old way
+		LIBMOUNT_FORCE_MOUNT2=always mount -t hostfs -o / back /run/back || fail "hostfs"
 	else
 		mount -t 9p -o trans=virtio,version=9p2000.L root /run/back || fail "9p"
 	fi
