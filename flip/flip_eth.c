@@ -18,6 +18,24 @@ struct sk_buff *flip_eth_alloc(unsigned int len, gfp_t gfp)
 }
 
 /**
+ * flip_eth_give() - a finished frame to its device
+ * @n: network
+ * @skb: consumed
+ *
+ * Context: RCU, any but hard interrupt. Return: 0 or -ENOBUFS.
+ */
+int flip_eth_give(struct flip_network *n, struct sk_buff *skb)
+{
+	int err = dev_queue_xmit(skb);
+
+	if (likely(!net_xmit_eval(err)))
+		return 0;
+	this_cpu_inc(n->stats->tx_dropped);
+	flip_stat_inc(n->ns, TX_FAILED);
+	return -ENOBUFS;
+}
+
+/**
  * flip_eth_xmit() - send one frame
  * @n: network
  * @skb: FLIP header and payload, or body of a control frame; consumed
@@ -34,7 +52,6 @@ int flip_eth_xmit(struct flip_network *n, struct sk_buff *skb, const u8 *mac, en
 	struct net_device *dev;
 	unsigned int len;
 	u8 *fc;
-	int err;
 
 	if (unlikely(!flip_network_usable(n))) {
 		flip_drop(ns, NULL, skb, FLIP_DROP_NETDOWN);
@@ -64,12 +81,9 @@ int flip_eth_xmit(struct flip_network *n, struct sk_buff *skb, const u8 *mac, en
 	}
 	this_cpu_inc(n->stats->tx_packets);
 	this_cpu_add(n->stats->tx_bytes, len);
-	err = dev_queue_xmit(skb);
-	if (likely(!net_xmit_eval(err)))
-		return 0;
-	this_cpu_inc(n->stats->tx_dropped);
-	flip_stat_inc(ns, TX_FAILED);
-	return -ENOBUFS;
+	if (unlikely(READ_ONCE(n->fault.on)))
+		return flip_fault_xmit(n, skb);
+	return flip_eth_give(n, skb);
 }
 
 /* send a control frame, best effort */

@@ -183,6 +183,35 @@ struct flip_network_stats {
 };
 
 /**
+ * struct flip_fault - delay and loss of the frames sent on a network
+ * @on: any, or frames still wait
+ * @delay: ms
+ * @loss: hundredths of a per cent
+ * @lock: queue
+ * @queue: frames that are not due yet
+ * @timer: sends them
+ */
+struct flip_fault {
+	bool			on;
+	unsigned int		delay;
+	unsigned int		loss;
+	spinlock_t		lock;
+	struct sk_buff_head	queue;
+	struct timer_list	timer;
+};
+
+#define FLIP_FAULT_LOSS_ALL	10000	/* every frame */
+
+/* what of a network is to change; negative: stays */
+struct flip_network_change {
+	int	weight;
+	int	trusted;
+	int	up;
+	int	delay;
+	int	loss;
+};
+
+/**
  * struct flip_network - a device FLIP runs over
  * @list: in the namespace, RCU
  * @ns: namespace
@@ -194,6 +223,7 @@ struct flip_network_stats {
  * @up: switched on
  * @running: packets can pass now
  * @dead: being removed
+ * @fault: delay and loss on purpose
  * @mtu: payload of one packet, classic
  * @mtu_ours: the same to our kind
  * @pt: receiver of its frames
@@ -219,6 +249,7 @@ struct flip_network {
 	bool			up;
 	bool			running;
 	bool			dead;
+	struct flip_fault	fault;
 	unsigned int		mtu;
 	unsigned int		mtu_ours;
 	struct packet_type	pt;
@@ -598,10 +629,17 @@ extern const u8 flip_eth_bcast[ETH_ALEN];
 int flip_eth_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type *pt,
 		 struct net_device *orig_dev);
 struct sk_buff *flip_eth_alloc(unsigned int len, gfp_t gfp);
+int flip_eth_give(struct flip_network *n, struct sk_buff *skb);
 int flip_eth_xmit(struct flip_network *n, struct sk_buff *skb, const u8 *mac, enum flip_fc type,
 		  u8 count);
 void flip_eth_control(struct flip_network *n, const u8 *mac, enum flip_fc type, u8 count,
 		      const void *body, unsigned int len);
+
+/* flip_fault.c */
+int flip_fault_xmit(struct flip_network *n, struct sk_buff *skb);
+void flip_fault_set(struct flip_network *n, unsigned int delay, unsigned int loss);
+void flip_fault_init(struct flip_network *n);
+void flip_fault_exit(struct flip_network *n);
 
 /* flip_net.c */
 int flip_net_init(void);
@@ -611,7 +649,7 @@ struct netlink_ext_ack;
 struct flip_network *flip_network_add(struct flip_ns *ns, struct net_device *dev, u16 weight,
 				      bool trusted, bool up, struct netlink_ext_ack *extack);
 void flip_network_del(struct flip_network *n);
-void flip_network_set(struct flip_network *n, int weight, int trusted, int up);
+void flip_network_set(struct flip_network *n, const struct flip_network_change *c);
 struct flip_network *flip_network_by_index(struct flip_ns *ns, u32 index);
 struct flip_network *flip_network_by_dev(struct flip_ns *ns, const struct net_device *dev);
 void flip_network_put(struct flip_network *n);

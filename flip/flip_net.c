@@ -173,6 +173,7 @@ struct flip_network *flip_network_add(struct flip_ns *ns, struct net_device *dev
 	spin_lock_init(&n->rate_lock);
 	n->rate_stamp = jiffies;
 	flip_mc_init(n);
+	flip_fault_init(n);
 	n->running = flip_network_can_run(n);
 	list_add_tail_rcu(&n->list, &ns->networks);
 	WRITE_ONCE(ns->n_networks, ns->n_networks + 1);
@@ -203,6 +204,7 @@ void flip_network_del(struct flip_network *n)
 	trace_flip_network(n, false);
 	dev_remove_pack(&n->pt);	/* waits for a grace period */
 	flip_neigh_flush(ns, n, false);
+	flip_fault_exit(n);
 	flip_mc_exit(n);
 	flip_nl_notify_net(n, FLIP_CMD_NET_DOWN_NTF, GFP_KERNEL);
 	netdev_put(n->dev, &n->tracker);
@@ -210,25 +212,27 @@ void flip_network_del(struct flip_network *n)
 	flip_network_put(n);
 }
 
-/* change what is not negative */
-void flip_network_set(struct flip_network *n, int weight, int trusted, int up)
+void flip_network_set(struct flip_network *n, const struct flip_network_change *c)
 {
 	bool flush = false;
 
 	ASSERT_RTNL();
-	if (weight >= 0 && weight != n->weight) {
-		WRITE_ONCE(n->weight, weight);
+	if (c->weight >= 0 && c->weight != n->weight) {
+		WRITE_ONCE(n->weight, c->weight);
 		flush = true;
 	}
-	if (trusted >= 0 && trusted != n->trusted) {
-		WRITE_ONCE(n->trusted, trusted);
+	if (c->trusted >= 0 && c->trusted != n->trusted) {
+		WRITE_ONCE(n->trusted, c->trusted);
 		flush = true;
 	}
+	if (c->delay >= 0 || c->loss >= 0)
+		flip_fault_set(n, c->delay >= 0 ? c->delay : n->fault.delay,
+			       c->loss >= 0 ? c->loss : n->fault.loss);
 	/* distances and counts of trusted destinations are no longer right */
 	if (flush)
 		flip_neigh_flush(n->ns, n, true);
-	if (up >= 0)
-		n->up = up;
+	if (c->up >= 0)
+		n->up = c->up;
 	flip_network_update(n);
 	flip_nl_notify_net(n, FLIP_CMD_NET_CHANGE_NTF, GFP_KERNEL);
 }

@@ -64,7 +64,9 @@ static int flip_nl_fill_net(struct sk_buff *skb, struct flip_network *n)
 	    FLIP_NL_NET_STAT(skb, n, RX_DROPPED, rx_dropped) ||
 	    FLIP_NL_NET_STAT(skb, n, TX_PACKETS, tx_packets) ||
 	    FLIP_NL_NET_STAT(skb, n, TX_BYTES, tx_bytes) ||
-	    FLIP_NL_NET_STAT(skb, n, TX_DROPPED, tx_dropped))
+	    FLIP_NL_NET_STAT(skb, n, TX_DROPPED, tx_dropped) ||
+	    nla_put_u32(skb, FLIP_A_NET_DELAY, n->fault.delay) ||
+	    nla_put_u32(skb, FLIP_A_NET_LOSS, n->fault.loss))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -181,19 +183,28 @@ int flip_nl_net_set_doit(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *weight = info->attrs[FLIP_A_NET_WEIGHT];
 	struct nlattr *trusted = info->attrs[FLIP_A_NET_TRUSTED];
 	struct nlattr *up = info->attrs[FLIP_A_NET_UP];
+	struct nlattr *delay = info->attrs[FLIP_A_NET_DELAY];
+	struct nlattr *loss = info->attrs[FLIP_A_NET_LOSS];
+	struct flip_network_change c = {
+		.weight = weight ? nla_get_u32(weight) : -1,
+		.trusted = trusted ? nla_get_u8(trusted) : -1,
+		.up = up ? nla_get_u8(up) : -1,
+		.delay = delay ? nla_get_u32(delay) : -1,
+		.loss = loss ? nla_get_u32(loss) : -1,
+	};
 	struct flip_network *n;
 	int err;
 
-	if (!weight && !trusted && !up) {
-		NL_SET_ERR_MSG(info->extack, "nothing to change: give weight, trusted or up");
+	if (!weight && !trusted && !up && !delay && !loss) {
+		NL_SET_ERR_MSG(info->extack,
+			       "nothing to change: give weight, trusted, up, delay or loss");
 		return -EINVAL;
 	}
 	rtnl_lock();
 	n = flip_nl_network(info);
 	err = PTR_ERR_OR_ZERO(n);
 	if (!err)
-		flip_network_set(n, weight ? nla_get_u32(weight) : -1,
-				 trusted ? nla_get_u8(trusted) : -1, up ? nla_get_u8(up) : -1);
+		flip_network_set(n, &c);
 	rtnl_unlock();
 	return err;
 }

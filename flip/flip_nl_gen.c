@@ -17,13 +17,15 @@ static const struct nla_policy flip_nl_net_del_policy[FLIP_A_NET_IFNAME + 1] = {
 	[FLIP_A_NET_IFNAME] = { .type = NLA_NUL_STRING, .len = 15 },
 };
 
-static const struct nla_policy flip_nl_net_set_policy[FLIP_A_NET_UP + 1] = {
+static const struct nla_policy flip_nl_net_set_policy[FLIP_A_NET_LOSS + 1] = {
 	[FLIP_A_NET_INDEX] = { .type = NLA_U32 },
 	[FLIP_A_NET_IFINDEX] = { .type = NLA_U32 },
 	[FLIP_A_NET_IFNAME] = { .type = NLA_NUL_STRING, .len = 15 },
 	[FLIP_A_NET_WEIGHT] = NLA_POLICY_RANGE(NLA_U32, 1, 25),
 	[FLIP_A_NET_TRUSTED] = NLA_POLICY_MAX(NLA_U8, 1),
 	[FLIP_A_NET_UP] = NLA_POLICY_MAX(NLA_U8, 1),
+	[FLIP_A_NET_DELAY] = NLA_POLICY_MAX(NLA_U32, 10000),
+	[FLIP_A_NET_LOSS] = NLA_POLICY_MAX(NLA_U32, 10000),
 };
 
 static const struct nla_policy flip_nl_net_get_policy[FLIP_A_NET_IFNAME + 1] = {

@@ -93,6 +93,7 @@
 	D(NEIGH_GONE,		"neigh_gone")	/* neighbour or network lost */	\
 	D(NETDOWN,		"netdown")	/* network switched off or down */ \
 	D(TXQUEUE,		"txqueue")	/* refused by the device */	\
+	D(FAULT,		"fault")	/* on purpose: loss, or delay too long for its queue */ \
 	D(MC,			"mc")		/* bad or unwanted multicast control */ \
 	D(REASS_GAP,		"reass_gap")	/* fragment missing before it */ \
 	D(REASS_TOTAL,		"reass_total")	/* total changed within a message */ \

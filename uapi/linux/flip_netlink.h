@@ -30,6 +30,9 @@
  * @FLIP_A_NET_TX_BYTES: u64: bytes of them, Ethernet header not counted
  * @FLIP_A_NET_TX_DROPPED: u64: refused by the device or its queue
  * @FLIP_A_NET_PAD: pad: alignment
+ * @FLIP_A_NET_DELAY: u32: ms by which each frame sent is late, for experiments
+ * @FLIP_A_NET_LOSS: u32: hundredths of a per cent of the frames sent that are lost, for
+ * experiments
  */
 enum flip_a_net {
 	FLIP_A_NET_INDEX = 1,
@@ -48,6 +51,8 @@ enum flip_a_net {
 	FLIP_A_NET_TX_BYTES,
 	FLIP_A_NET_TX_DROPPED,
 	FLIP_A_NET_PAD,
+	FLIP_A_NET_DELAY,
+	FLIP_A_NET_LOSS,
 
 	__FLIP_A_NET_MAX,
 	FLIP_A_NET_MAX = (__FLIP_A_NET_MAX - 1)
@@ -180,8 +185,8 @@ enum flip_a_info {
  * (3), trusted (1), up (1). Errors: ENODEV, EEXIST, EINVAL (not Ethernet-like, MTU below
  * 256), ENOSPC.
  * @FLIP_CMD_NET_DEL: Stop FLIP on a network, named by index, ifindex or ifname.
- * @FLIP_CMD_NET_SET: Change weight, trusted or up of a network, named by index, ifindex or
- * ifname.
+ * @FLIP_CMD_NET_SET: Change weight, trusted, up, delay or loss of a network, named by
+ * index, ifindex or ifname.
  * @FLIP_CMD_NET_GET: One network, or all.
  * @FLIP_CMD_ROUTE_GET: The best location of an address, or all locations of all addresses.
  * ENOENT when no route is known; an address of this namespace has none.

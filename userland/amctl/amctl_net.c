@@ -2,6 +2,7 @@
 /* amctl net: the networks FLIP runs over. */
 #include <errno.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -11,10 +12,27 @@
 
 struct settings {
 	const char *dev;
-	bool weight_set, trusted_set, up_set;
-	uint64_t weight;
+	bool weight_set, trusted_set, up_set, delay_set, loss_set;
+	uint64_t weight, delay;
+	uint32_t loss;
 	bool trusted, up;
 };
+
+/* hundredths of a per cent */
+static int read_per_cent(const char *key, const char *val, uint32_t *out)
+{
+	char *end;
+	double v;
+
+	if (!val)
+		return amctl_bad("%s: how many per cent?", key);
+	v = strtod(val, &end);
+	if (end == val || (*end && strcmp(end, "%")) || !(v >= 0 && v <= 100))
+		return amctl_err("for example: loss 2.5", "%s: '%s' is not from 0 to 100 per cent",
+				 key, val);
+	*out = (uint32_t)(v * 100 + 0.5);
+	return AMCTL_OK;
+}
 
 static int read_settings(int argc, char **argv, struct settings *s)
 {
@@ -45,6 +63,12 @@ static int read_settings(int argc, char **argv, struct settings *s)
 		} else if (!strcmp(key, "up")) {
 			rc = amctl_arg_bool(key, val, &s->up);
 			s->up_set = true;
+		} else if (!strcmp(key, "delay")) {
+			rc = amctl_arg_u64(key, val, 0, 10000, &s->delay);
+			s->delay_set = true;
+		} else if (!strcmp(key, "loss")) {
+			rc = read_per_cent(key, val, &s->loss);
+			s->loss_set = true;
 		} else {
 			return amctl_bad("no key '%s'", key);
 		}
@@ -71,6 +95,10 @@ static int change(uint8_t cmd, const struct settings *s)
 		mnl_attr_put_u8(nlh, FLIP_A_NET_TRUSTED, s->trusted);
 	if (s->up_set)
 		mnl_attr_put_u8(nlh, FLIP_A_NET_UP, s->up);
+	if (s->delay_set)
+		mnl_attr_put_u32(nlh, FLIP_A_NET_DELAY, (uint32_t)s->delay);
+	if (s->loss_set)
+		mnl_attr_put_u32(nlh, FLIP_A_NET_LOSS, s->loss);
 	err = amctl_nl_talk(&nl, nlh, FLIP_A_NET_MAX, NULL, NULL);
 	if (err == ENOENT && cmd != FLIP_CMD_NET_ADD)
 		rc = amctl_err("amctl net list shows the networks there are",
@@ -101,6 +129,9 @@ static int net_add(int argc, char **argv)
 	struct settings s;
 	int rc = read_settings(argc, argv, &s);
 
+	if (!rc && (s.delay_set || s.loss_set))
+		rc = amctl_err("amctl net set does, once it is added",
+			       "%s: delay and loss are not given with add", s.dev);
 	if (!rc)
 		rc = change(FLIP_CMD_NET_ADD, &s);
 	if (!rc)
@@ -115,7 +146,7 @@ static int net_set(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	if (!s.weight_set && !s.trusted_set && !s.up_set)
+	if (!s.weight_set && !s.trusted_set && !s.up_set && !s.delay_set && !s.loss_set)
 		return amctl_bad("%s: what is to change?", s.dev);
 	return change(FLIP_CMD_NET_SET, &s);
 }
@@ -127,7 +158,7 @@ static int net_del(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	if (s.weight_set || s.trusted_set || s.up_set)
+	if (s.weight_set || s.trusted_set || s.up_set || s.delay_set || s.loss_set)
 		return amctl_bad("only the device is wanted");
 	return change(FLIP_CMD_NET_DEL, &s);
 }
@@ -135,7 +166,7 @@ static int net_del(int argc, char **argv)
 /* ---- list ---------------------------------------------------------------------------------- */
 
 #define COLUMNS "+net dev state weight trusted +mtu mac +rx +rx_bytes +rx_dropped +tx +tx_bytes " \
-		"+tx_dropped"
+		"+tx_dropped +delay +loss"
 
 struct listing {
 	struct amctl_table *t;
@@ -180,6 +211,8 @@ static void network(uint8_t cmd, const struct nlattr **tb, void *arg)
 	amctl_cell_u64(t, "tx", amctl_nl_u64(tb[FLIP_A_NET_TX_PACKETS]));
 	amctl_cell_u64(t, "tx_bytes", amctl_nl_u64(tb[FLIP_A_NET_TX_BYTES]));
 	amctl_cell_u64(t, "tx_dropped", amctl_nl_u64(tb[FLIP_A_NET_TX_DROPPED]));
+	amctl_cell_u64(t, "delay", amctl_nl_u32(tb[FLIP_A_NET_DELAY]));
+	amctl_cell(t, "loss", "%g", amctl_nl_u32(tb[FLIP_A_NET_LOSS]) / 100.0);
 }
 
 static int net_list(int argc, char **argv)
@@ -212,8 +245,8 @@ static const struct amctl_verb verbs[] = {
 	{ "list", net_list, "[DEV]", "networks with their state and counters", "@dev" },
 	{ "add", net_add, "DEV [weight N] [trusted on|off] [up on|off]",
 	  "let FLIP run over a device", "@dev weight trusted up on off" },
-	{ "set", net_set, "DEV [weight N] [trusted on|off] [up on|off]",
-	  "change a network", "@dev weight trusted up on off" },
+	{ "set", net_set, "DEV [weight N] [trusted on|off] [up on|off] [delay MS] [loss PERCENT]",
+	  "change a network", "@dev weight trusted up on off delay loss" },
 	{ "del", net_del, "DEV", "stop FLIP on a device", "@dev" },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
@@ -226,5 +259,7 @@ const struct amctl_object amctl_obj_net = {
 		"  weight   hops a packet is charged for crossing it, 1 to 25 (3)\n"
 		"  trusted  off: nothing that asks for security crosses it (on)\n"
 		"  up       off: added but silent (on)\n"
+		"  delay, loss  for experiments: each frame sent is so many ms late, 0 to 10000, or\n"
+		"           lost with that probability in per cent; both 0 unless set\n"
 		"The device itself is brought up as ever: ip link set DEV up.",
 };

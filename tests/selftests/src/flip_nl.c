@@ -38,7 +38,8 @@ static const struct attr net_attrs[] = {
 	{ "rx-packets", FLIP_A_NET_RX_PACKETS, U64 }, { "rx-bytes", FLIP_A_NET_RX_BYTES, U64 },
 	{ "rx-dropped", FLIP_A_NET_RX_DROPPED, U64 },
 	{ "tx-packets", FLIP_A_NET_TX_PACKETS, U64 }, { "tx-bytes", FLIP_A_NET_TX_BYTES, U64 },
-	{ "tx-dropped", FLIP_A_NET_TX_DROPPED, U64 }, {}
+	{ "tx-dropped", FLIP_A_NET_TX_DROPPED, U64 }, { "delay", FLIP_A_NET_DELAY, U32 },
+	{ "loss", FLIP_A_NET_LOSS, U32 }, {}
 };
 
 static const struct attr route_attrs[] = {
