@@ -326,12 +326,11 @@ drop:
  * flip_txmsg_begin() - get in line with a large message
  * @m: the message
  * @neigh: neighbour it goes to; a reference is taken
- * @dst: its destination
- * @hipri: before messages that have not begun
+ * @w: whose it is and its destination; ->hipri: before messages that have not begun
  *
  * Context: process. Return: 0, -ENETDOWN, -ENOMEM.
  */
-int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, flip_addr_t dst, bool hipri)
+int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, const struct flip_want *w)
 {
 	struct flip_txmsg *first;
 	int err = 0;
@@ -340,6 +339,7 @@ int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, flip_addr_t
 	init_waitqueue_head(&m->wq);
 	INIT_LIST_HEAD(&m->node);
 	m->neigh = neigh;
+	m->ep = w->ep;
 	m->end = false;
 	m->error = 0;
 	if (!flip_neigh_hold(neigh))
@@ -349,10 +349,10 @@ int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, flip_addr_t
 	if (READ_ONCE(neigh->dead))
 		err = -ENETDOWN;
 	else
-		m->flow = flip_flow_get(neigh, dst);
+		m->flow = flip_flow_get(neigh, w->dst);
 	if (m->flow) {
 		first = flip_flow_msg(m->flow);
-		if (first && hipri)
+		if (first && w->hipri)
 			list_add(&m->node, &first->node);
 		else
 			list_add_tail(&m->node, &m->flow->msgs);
@@ -452,6 +452,55 @@ int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo)
 	spin_unlock_bh(&neigh->lock);
 	flip_neigh_put(neigh);
 	return error;
+}
+
+/* end the messages of an endpoint at this neighbour */
+static void flip_txmsg_abort_at(struct flip_neigh *neigh, const struct flip_ep *ep)
+{
+	struct flip_txmsg *m, *mnext;
+	struct flip_flow *flow;
+	struct hlist_node *next;
+	unsigned int i;
+
+	spin_lock(&neigh->lock);
+	for (i = 0; i < ARRAY_SIZE(neigh->flows); i++) {
+		hlist_for_each_entry_safe(flow, next, &neigh->flows[i], hash) {
+			list_for_each_entry_safe(m, mnext, &flow->msgs, node) {
+				if (m->ep != ep)
+					continue;
+				WRITE_ONCE(m->error, -ENETDOWN);
+				__skb_queue_purge(&m->q);
+				flip_txmsg_unlink(m);
+			}
+			/* the next message, of another sender, may have a packet */
+			list_del_init(&flow->ready);
+			flip_flow_make_ready(neigh, flow);
+			flip_flow_put(flow);
+		}
+	}
+	spin_unlock(&neigh->lock);
+	/* no packet leaves under ns->lock */
+	refcount_inc(&neigh->refs);
+	if (!queue_work(flip_wq, &neigh->kick))
+		flip_neigh_put(neigh);
+}
+
+/**
+ * flip_txmsg_abort() - end the messages an endpoint is sending
+ * @ns: namespace
+ * @ep: its senders get -ENETDOWN
+ *
+ * Context: process.
+ */
+void flip_txmsg_abort(struct flip_ns *ns, const struct flip_ep *ep)
+{
+	struct flip_neigh *neigh;
+
+	spin_lock_bh(&ns->lock);
+	list_for_each_entry(neigh, &ns->neigh_list, list)
+		if (READ_ONCE(neigh->n_msgs))
+			flip_txmsg_abort_at(neigh, ep);
+	spin_unlock_bh(&ns->lock);
 }
 
 /* ---- giving back ------------------------------------------------------------------------ */

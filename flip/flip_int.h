@@ -586,6 +586,36 @@ int flip_hdr_push(struct sk_buff *skb, const struct flip_hdr *h);
 /* flip_reass.c */
 void flip_reass_limit(struct flip_reass *r, u64 max_bytes);
 
+/* flip_later.c */
+struct flip_later_msg;
+
+/**
+ * struct flip_later - messages of a socket that are sent without it waiting
+ * @lock: all below
+ * @msgs: struct flip_later_msg, in order
+ * @busy: the one being sent
+ * @closing: the socket goes
+ * @ep: its endpoint
+ * @work: sends them
+ * @idle: @busy is NULL
+ */
+struct flip_later {
+	spinlock_t		lock;
+	struct list_head	msgs;
+	struct flip_later_msg	*busy;
+	bool			closing;
+	struct flip_ep		*ep;
+	struct work_struct	work;
+	wait_queue_head_t	idle;
+};
+
+int flip_later_send(struct flip_later *l, struct sock *sk, struct flip_ep *ep,
+		    struct iov_iter *from, struct flip_send *how);
+void flip_later_stop(struct flip_later *l);
+void flip_later_init(struct flip_later *l);
+int flip_later_module_init(void);
+void flip_later_module_exit(void);
+
 /* flip_credit.c */
 struct flip_flow;
 
@@ -594,6 +624,7 @@ struct flip_flow;
  * @node: in its flow, oldest first; empty once the last packet has left, or after an error
  * @flow: messages and packets to the same address
  * @neigh: neighbour, held
+ * @ep: sender
  * @q: packets ready to be sent
  * @wq: its sender
  * @end: no packet will be added
@@ -603,6 +634,7 @@ struct flip_txmsg {
 	struct list_head	node;
 	struct flip_flow	*flow;
 	struct flip_neigh	*neigh;
+	const struct flip_ep	*ep;
 	struct sk_buff_head	q;
 	wait_queue_head_t	wq;
 	bool			end;
@@ -613,7 +645,8 @@ void flip_credit_init(struct flip_neigh *neigh);
 void flip_credit_bury(struct flip_neigh *neigh);
 int flip_credit_forward(struct flip_neigh *neigh, struct sk_buff *skb, flip_addr_t dst,
 			struct flip_neigh *from);
-int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, flip_addr_t dst, bool hipri);
+int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, const struct flip_want *w);
+void flip_txmsg_abort(struct flip_ns *ns, const struct flip_ep *ep);
 int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, long *tmo);
 int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo);
 void flip_credit_consumed(struct flip_neigh *neigh);

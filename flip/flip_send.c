@@ -339,7 +339,7 @@ static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, stru
 	struct sk_buff *skb;
 	int err;
 
-	err = flip_txmsg_begin(&m, neigh, w->dst, w->hipri);
+	err = flip_txmsg_begin(&m, neigh, w);
 	if (err)
 		return err;
 	while (at < total && !err) {

@@ -10,7 +10,8 @@
  * the buffer is dropped and counted: datagrams.
  *
  * A message of one packet is sent or queued for a locate at once; its failure is told on the error
- * queue. A larger one keeps the caller until its last packet has left; its failure is an errno.
+ * queue. A larger one keeps the caller until its last packet has left; its failure is an errno. With
+ * MSG_DONTWAIT it is copied into the send buffer and left to a worker (flip_later.c).
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -38,6 +39,7 @@ struct flip_sock {
 	struct flip_ep		*ep;
 	struct flip_reass	*reass;
 	struct flip_sock_opts	opts;
+	struct flip_later	later;
 	bool			recvinfo;
 	bool			bcast;
 };
@@ -441,8 +443,7 @@ static int flip_sock_sendmsg(struct socket *sock, struct msghdr *msg, size_t len
 	if (len <= FLIP_ETH_PAYLOAD)
 		err = flip_sock_send_small(sk, ep, msg, len, &how);
 	else if (msg->msg_flags & MSG_DONTWAIT)
-		/* it would have to be kept somewhere, and a poller would spin on EAGAIN */
-		err = -EOPNOTSUPP;
+		err = flip_later_send(&fs->later, sk, ep, &msg->msg_iter, &how);
 	else
 		err = flip_send_msg(ep, NULL, 0, &msg->msg_iter, &how,
 				    sock_sndtimeo(sk, false));
@@ -558,6 +559,7 @@ static int flip_sock_release(struct socket *sock)
 	sock->sk = NULL;
 	release_sock(sk);
 	if (fs->ep) {
+		flip_later_stop(&fs->later);
 		flip_ep_destroy(fs->ep);	/* no upcall from here on */
 		flip_reass_destroy(fs->reass);
 	}
@@ -638,6 +640,7 @@ static int flip_sock_create(struct net *net, struct socket *sock, int protocol, 
 	fs->reass = NULL;
 	fs->recvinfo = false;
 	fs->bcast = false;
+	flip_later_init(&fs->later);
 	fs->opts = (struct flip_sock_opts){ .hops = FLIP_MAX_HOPS, .ltime = FLIP_LOCATE_MS };
 	return 0;
 }
@@ -652,12 +655,21 @@ int flip_sock_init(void)
 	flip_mem[0] = limit / 4 * 3;
 	flip_mem[1] = limit;
 	flip_mem[2] = limit * 2;
-	err = proto_register(&flip_raw_proto, 1);
+	err = flip_later_module_init();
 	if (err)
 		return err;
+	err = proto_register(&flip_raw_proto, 1);
+	if (err)
+		goto err_later;
 	err = flip_proto_register(SOCK_DGRAM, FLIPPROTO_RAW, flip_sock_create, THIS_MODULE);
 	if (err)
-		proto_unregister(&flip_raw_proto);
+		goto err_proto;
+	return 0;
+
+err_proto:
+	proto_unregister(&flip_raw_proto);
+err_later:
+	flip_later_module_exit();
 	return err;
 }
 
@@ -667,4 +679,5 @@ void flip_sock_exit(void)
 		return;
 	flip_proto_unregister(SOCK_DGRAM, FLIPPROTO_RAW);
 	proto_unregister(&flip_raw_proto);
+	flip_later_module_exit();
 }

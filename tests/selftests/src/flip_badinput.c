@@ -211,8 +211,11 @@ static void sending(void)
 	expect("unknown, not looking", sendto(fd, "x", 1, 0, (void *)&a, sizeof(a)), EHOSTUNREACH);
 	expect("large, unknown, not looking", sendto(fd, buf, sizeof(buf), 0, (void *)&a,
 						      sizeof(a)), EHOSTUNREACH);
-	expect("large, not blocking", sendto(fd, buf, 2000, MSG_DONTWAIT, (void *)&a, sizeof(a)),
-	       EOPNOTSUPP);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ 20000 }, sizeof(int));
+	expect("more than the send buffer, not blocking", sendto(fd, buf, sizeof(buf), MSG_DONTWAIT,
+								 (void *)&a, sizeof(a)), EMSGSIZE);
+	expect("bad data, not blocking", sendto(fd, (void *)8, 2000, MSG_DONTWAIT, (void *)&a,
+						sizeof(a)), EFAULT);
 	v = 60000;
 	setsockopt(fd, SOL_FLIP, FLIP_LTIME, &v, sizeof(v));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
