@@ -556,7 +556,7 @@ local function show_links(tree, m, frame)
 	end
 	if m.repeats then
 		generated(tree, "rpc.repeats", frame_of(m.repeats))
-		complain(tree, "note.retrans", "%s again, first in frame %d", RPC_NAMES[m.type],
+		complain(tree, "note.retrans", "%s again, as in frame %d", RPC_NAMES[m.type],
 			 frame_of(m.repeats))
 	end
 	if REFERS[m.type] and not m.response_to and not m.ack_to then
