@@ -30,13 +30,21 @@ userland:
 unit:
 	$(userland) $(jobs) check
 
-# a group for /dev/amoeba, the rule that gives it the device, and what makes both known at once
 PREFIX	?= /usr/local
+# Wireshark reads plugins from its own folder alone: that of the one on this machine, unless we go
+# somewhere of our own
+wireshark = $(shell tshark -G folders 2>/dev/null | sed -n 's/^Global Lua Plugins:[[:space:]]*//p')
+WIRESHARK_PLUGINS ?= $(or $(if $(filter /usr /usr/local,$(PREFIX)),$(wireshark)),$\
+	$(PREFIX)/lib/wireshark/plugins)
+
+# a group for /dev/amoeba, the rule that gives it the device, and what makes both known at once
 install: userland_install
 	install -D -m 644 $(top)/dist/60-amoeba.rules \
 		'$(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-amoeba.rules'
 	install -D -m 644 $(top)/dist/amoeba.sysusers \
 		'$(DESTDIR)$(PREFIX)/lib/sysusers.d/amoeba.conf'
+	install -D -m 644 $(top)/userland/wireshark/amflip.lua \
+		'$(DESTDIR)$(WIRESHARK_PLUGINS)/amflip.lua'
 ifeq ($(DESTDIR),)
 	-! command -v ldconfig >/dev/null || ldconfig
 	-! command -v systemd-sysusers >/dev/null || systemd-sysusers amoeba.conf
@@ -80,7 +88,7 @@ help:
 	@echo '  clean            remove what was built'
 	@echo 'Installing (as root):'
 	@echo '  modules_install  modules for KERNEL'
-	@echo '  install          userland; DESTDIR=, PREFIX=/usr/local'
+	@echo '  install          userland; DESTDIR=, PREFIX=/usr/local, WIRESHARK_PLUGINS='
 	@echo '  deps             the Debian packages that building and testing need'
 	@echo 'Testing (as root; guests, nothing is loaded on this machine):'
 	@echo '  unit             userland unit tests'

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LUA = os.path.join(HERE, "..", "..", "userland", "wireshark", "amflip.lua")
+LUA = os.path.normpath(os.path.join(HERE, "../../userland/wireshark/amflip.lua"))
 
 
 class TsharkError(Exception):
@@ -18,8 +18,10 @@ def call(args, lua=LUA):
     exe = shutil.which("tshark")
     if not exe:
         raise TsharkError("tshark is not installed: apt-get install tshark, or make deps")
-    # no names for addresses, no settings of whoever runs the test
-    env = dict(os.environ, LC_ALL="C.UTF-8", WIRESHARK_CONFIG_DIR="/nonexistent")
+    # no names for addresses, no settings of whoever runs the test, no dissector that is installed
+    env = dict(os.environ, LC_ALL="C.UTF-8", HOME="/nonexistent",
+               WIRESHARK_CONFIG_DIR="/nonexistent", AMFLIP_LUA=lua)
+    env.pop("XDG_CONFIG_HOME", None)
     first, rest = (args[:2], args[2:]) if args[0] == "-G" else ([], args)
     p = subprocess.run([exe, *first, "-n", "-X", f"lua_script:{lua}", *rest], env=env, text=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

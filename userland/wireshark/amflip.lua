@@ -17,6 +17,13 @@
 --
 -- Runs with Lua 5.1 to 5.4, Wireshark 3.6 and later; hence no operators on bits.
 
+-- Wireshark takes a protocol once. Whoever tests a copy of this on a machine where it is installed
+-- names the copy in the environment, and the others stand back.
+local only = os.getenv("AMFLIP_LUA")
+if only and debug.getinfo(1, "S").source ~= "@" .. only then
+	return
+end
+
 local flip = Proto("amflip", "FLIP, Amoeba's network layer")
 
 flip.prefs.reassemble = Pref.bool("Put messages of several packets together", true,
