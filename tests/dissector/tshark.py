@@ -1,31 +1,61 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Running tshark with the dissector over a capture."""
+"""Running tshark with the dissector over a capture.
+
+From 4.4 on it runs no Lua for root, so for root it is run as nobody, on copies that nobody may read.
+"""
+import atexit
 import functools
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LUA = os.path.normpath(os.path.join(HERE, "../../userland/wireshark/amflip.lua"))
+
+
+NOBODY = 65534
 
 
 class TsharkError(Exception):
     """tshark or the dissector does not run"""
 
 
+@functools.lru_cache(maxsize=None)
+def scratch():
+    """a directory for the time of the test"""
+    path = tempfile.mkdtemp(prefix="dissector.")
+    atexit.register(shutil.rmtree, path)
+    os.chmod(path, 0o755)
+    return path
+
+
+def readable(path):
+    """the file, or a copy, which tshark can read"""
+    copy = os.path.join(scratch(), os.path.basename(path))
+    if not os.path.exists(path):
+        raise TsharkError(f"no {path}")
+    if not (os.path.exists(copy) and os.path.samefile(path, copy)):
+        shutil.copyfile(path, copy)
+        os.chmod(copy, 0o644)
+    return copy
+
+
 def call(args, lua=LUA):
     exe = shutil.which("tshark")
     if not exe:
         raise TsharkError("tshark is not installed: apt-get install tshark, or make deps")
+    lua = readable(lua)
+    who = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     # no names for addresses, no settings of whoever runs the test, no dissector that is installed
     env = dict(os.environ, LC_ALL="C.UTF-8", HOME="/nonexistent",
                WIRESHARK_CONFIG_DIR="/nonexistent", AMFLIP_LUA=lua)
     env.pop("XDG_CONFIG_HOME", None)
     first, rest = (args[:2], args[2:]) if args[0] == "-G" else ([], args)
     p = subprocess.run([exe, *first, "-n", "-X", f"lua_script:{lua}", *rest], env=env, text=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                       timeout=300)
+                       cwd="/", timeout=300, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, **who)
     said = [s for s in p.stderr.split("\n")
             if s and not s.startswith("Running as user") and "captured" not in s]
     bad = [s for s in said if re.search(r"\blua\b", s, re.I)]
@@ -49,11 +79,13 @@ def info_column():
     return "_ws.col.info" if row and tuple(map(int, row.groups())) >= (4, 2) else "_ws.col.Info"
 
 
-def show(path, names, passes=1, lua=LUA):
-    """[({field: [texts]}, line)], one of each frame"""
+def show(path, names, passes=1, lua=LUA, settings=()):
+    """[({field: [texts]}, line)], one of each frame; @settings: preferences"""
     columns = [info_column(), "_ws.lua.error"] + ["amflip." + n for n in names]
-    args = ["-r", path, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a",
+    args = ["-r", readable(path), "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a",
             "-E", "aggregator=;"] + (["-2"] if passes == 2 else [])
+    for s in settings:
+        args += ["-o", s]
     for c in columns:
         args += ["-e", c]
     out = []
@@ -69,6 +101,6 @@ def show(path, names, passes=1, lua=LUA):
 
 
 def why(path, number, lua):
-    text = call(["-r", path, "-Y", f"frame.number == {number}", "-V"], lua)
+    text = call(["-r", readable(path), "-Y", f"frame.number == {number}", "-V"], lua)
     found = re.search(r"Lua Error: (.*)", text)
     return f": {found.group(1)}" if found else ""
