@@ -15,7 +15,7 @@
 -- it acknowledges, HEREIS and LOCATE, bounced and original packet) is linked.  All that is found
 -- out when a frame is seen for the first time and kept by its number: later passes only show it.
 --
--- Runs with Lua 5.1 to 5.4, Wireshark 3.6 and later; hence no operators on bits.
+-- For the Lua of Wireshark 4.0 (5.2) and that of 4.4 (5.4); hence no operators on bits.
 
 -- Wireshark takes a protocol once. Whoever tests a copy of this on a machine where it is installed
 -- names the copy in the environment, and the others stand back.
