@@ -83,7 +83,7 @@ local ETHERTYPE = 0x8146
 local FC_LEN, HDR_LEN, RPC_LEN, CLASSIC_LEN, GRP_LEN = 2, 40, 24, 32, 20
 local MAX_HOPS = 25				-- 26 in a LOCATE that no cache may answer
 local MAX_TOTAL = 1024 * 1024 * 1024 + 128
-local CREDITS = 8
+local CREDITS = 64				-- 8 from originals
 local NULL = string.rep("00", 8)		-- the null address
 
 -- ---- fields -------------------------------------------------------------------------------------
@@ -108,6 +108,7 @@ end
 field("none", "fc", "Control header")
 field("uint8", "fc.type", "Control type", base.DEC, FC_NAMES)
 field("uint8", "fc.count", "Count", base.DEC)
+field("bool", "fc.ours", "Sender is our kind", 8, nil, 0x80)
 field("bytes", "mc.location", "Multicast location")
 field("bytes", "mc.address", "Multicast address")
 
@@ -141,6 +142,7 @@ field("relative_time", "answer_time", "Answered after")
 
 field("none", "rpc", "RPC")
 field("bytes", "rpc.kid", "Kernel id")
+field("uint32", "rpc.payload", "Payload it takes in a packet", base.DEC)
 field("bytes", "rpc.port", "Port")
 field("uint8", "rpc.type", "Type", base.DEC, RPC_NAMES)
 flags_field("rpc.flags", "Flags", RPC_FLAGS)
@@ -693,7 +695,11 @@ local function dissect_rpc(p, tvb, off, fin, whole)
 	local least = RPC_TOTAL[kind] or RPC_LEN
 	local port = hex(tvb(off + 8, 6))
 
-	add(tree, "rpc.kid", tvb(off, 8))
+	local kid = add(tree, "rpc.kid", tvb(off, 8))
+	if has(flags, 0x80) and (kind == RPC_LOCATE or kind == RPC_HEREIS) then
+		-- not a kernel id then
+		kid:add_le(F["rpc.payload"], tvb(off, 4))
+	end
 	add(tree, "rpc.port", tvb(off + 8, 6))
 	local item = add(tree, "rpc.type", tvb(off + 14, 1))
 	add_flags(tree, "rpc.flags", tvb(off + 15, 1), RPC_FLAGS)
@@ -1204,8 +1210,8 @@ local function dissect_header(p, tvb, off)
 	if p.src == NULL then
 		src:append_text(" (anonymous)")
 	end
-	p.info = string.format("cr=%d %s f=%s hop=%d/%d%s mid=%d len=%d off=%d tot=%d", p.count,
-		name_of(TYPE_NAMES, p.type), (flags_text(flags, FLAGS)), p.act, p.max,
+	p.info = string.format("cr=%d%s %s f=%s hop=%d/%d%s mid=%d len=%d off=%d tot=%d",
+		p.count % 128, p.count >= 128 and " ours" or "", name_of(TYPE_NAMES, p.type), (flags_text(flags, FLAGS)), p.act, p.max,
 		be and " BE" or "", p.messid, p.length, p.offset, p.total)
 
 	check_header(p, item)
@@ -1360,10 +1366,17 @@ function flip.dissector(tvb, pinfo, root)
 	local p = { tree = tree, frame = frame, count = tvb(1, 1):uint(), protocol = "FLIP" }
 
 	fc:append_text(string.format(", %s, count %d", name_of(FC_NAMES, kind), p.count))
+	local credits = p.count
+	if kind == DATA then
+		-- our kind say so here; originals never give back that much
+		count:add(F["fc.ours"], tvb(1, 1))
+		credits = credits % 128
+	end
 	if not FC_NAMES[kind] then
 		complain(item, "bad.type", "Unknown control type %d", kind)
-	elseif GIVES_CREDIT[kind] and p.count > CREDITS then
-		complain(count, "note.credits", "%d credits, the window is %d", p.count, CREDITS)
+	elseif GIVES_CREDIT[kind] and credits > CREDITS then
+		complain(count, "note.credits", "%d credits, no window is larger than %d", credits,
+			 CREDITS)
 	end
 	if kind == DATA then
 		dissect_flip(p, pinfo, tvb, FC_LEN)
