@@ -116,8 +116,8 @@ def control_cases(out):
 
     out.changed("control type 9", "bad.type", credit, fc_type=9)
     out.changed("control type 7", "", credit, fc_type=7)
-    out.changed("too many credits", "note.credits", credit, fc_count=9)
-    out.changed("a whole window", "", credit, fc_count=8)
+    out.changed("too many credits", "note.credits", credit, fc_count=65)
+    out.changed("a whole window of our kind", "", credit, fc_count=64)
     out.case("MCREQ cut", "bad.truncated", bytes(mcreq.raw[:31]))
     out.case("MCACK cut", "bad.truncated", bytes(mcack.raw[:20]))
     out.changed("MCNAK", "note.multicast", mcack, fc_type=5)
