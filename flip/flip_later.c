@@ -17,7 +17,8 @@
 #include <net/sock.h>
 #include "flip_int.h"
 
-#define FLIP_LATER_CHUNK	(256 << 10)	/* bytes of a message in one skb */
+/* bytes of a message in one skb: older kernels allot it page by page, 17 of them at most */
+#define FLIP_LATER_CHUNK	(64 << 10)
 
 static struct workqueue_struct *flip_later_wq;
 
