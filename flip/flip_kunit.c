@@ -367,6 +367,29 @@ static void flip_kunit_reass(struct kunit *test)
 	flip_reass_destroy(r);
 	KUNIT_EXPECT_EQ(test, before, atomic64_read(&flip_ns(&init_net)->reass_bytes));
 
+	/* larger than the limit: one at a time if allowed, charged until it is freed */
+	r = flip_reass_create(&init_net, 1000, 3);
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	flip_reass_big(r, true);
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 30, 0, 1000, 2000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 31, 0, 1000, 2000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 32, 0, 500, 1000));
+	m = flip_kunit_give(test, r, 30, 1000, 1000, 2000);
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	KUNIT_EXPECT_GT(test, m->charge, 2000);
+	KUNIT_EXPECT_GE(test, (u64)atomic64_read(&flip_ns(&init_net)->reass_bytes),
+			before + m->charge);
+	flip_msg_free(m);
+	flip_reass_big(r, false);
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 33, 0, 1000, 2000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 33, 1000, 1000, 2000));
+	m = flip_kunit_give(test, r, 32, 500, 500, 1000);
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	KUNIT_EXPECT_EQ(test, m->charge, 0);
+	flip_msg_free(m);
+	flip_reass_destroy(r);
+	KUNIT_EXPECT_EQ(test, before, atomic64_read(&flip_ns(&init_net)->reass_bytes));
+
 	/* the bounds: number, bytes, bytes announced */
 	r = flip_reass_create(&init_net, 10000, 3);
 	KUNIT_ASSERT_NOT_NULL(test, r);

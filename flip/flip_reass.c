@@ -11,7 +11,9 @@
  *
  * A reassembler has a spinlock of its own; the packets of one message are put on its list under
  * it. Partial messages are few (max_msgs), so they are a list, the one added to last in front.
- * Their memory is bounded twice: by the reassembler in payload, by the namespace in truesize. One
+ * Their memory is bounded twice: by the reassembler in payload, by the namespace in truesize, which
+ * is counted in 64 bits. A message larger than the whole of the reassembler's limit may be
+ * bounded by the namespace alone, one at a time, and then stays charged until it has been read. One
  * timer per reassembler runs while there are partial messages.
  */
 #include <linux/export.h>
@@ -26,6 +28,7 @@
  * @next: offset that comes next
  * @bytes: payload of all its packets
  * @truesize: charged to the namespace
+ * @big: larger than the reassembler's limit: not counted there
  * @when: time of the last progress
  */
 struct flip_partial {
@@ -35,6 +38,7 @@ struct flip_partial {
 	u32			next;
 	u32			bytes;
 	u64			truesize;
+	bool			big;
 	unsigned long		when;
 };
 
@@ -46,13 +50,23 @@ struct flip_reass {
 	unsigned int		max_msgs;
 	u64			bytes;
 	u64			max_bytes;
+	bool			may_big;
+	bool			has_big;
 	struct timer_list	timer;
 };
 
 static void flip_partial_uncharge(struct flip_reass *r, struct flip_partial *p)
 {
 	r->n_msgs--;
-	r->bytes -= p->bytes;
+	if (p->big)
+		r->has_big = false;
+	else
+		r->bytes -= p->bytes;
+	/* a large one stays charged until somebody has read it */
+	if (p->big && p->msg && p->next == p->msg->rx.total) {
+		p->msg->charge = p->truesize;
+		return;
+	}
 	atomic64_sub(p->truesize, &r->ns->reass_bytes);
 }
 
@@ -117,22 +131,39 @@ void flip_reass_limit(struct flip_reass *r, u64 max_bytes)
 	WRITE_ONCE(r->max_bytes, max_bytes);
 }
 
+void flip_reass_big(struct flip_reass *r, bool allow)
+{
+	if (READ_ONCE(r->may_big) != allow)
+		WRITE_ONCE(r->may_big, allow);
+}
+EXPORT_SYMBOL_GPL(flip_reass_big);
+
+void flip_reass_uncharge(struct net *net, u64 charge)
+{
+	atomic64_sub(charge, &flip_ns(net)->reass_bytes);
+}
+EXPORT_SYMBOL_GPL(flip_reass_uncharge);
+
 void flip_msg_free(struct flip_msg *m)
 {
 	if (!m)
 		return;
+	if (m->charge)
+		flip_reass_uncharge(m->net, m->charge);
 	__skb_queue_purge(&m->skbs);
 	kfree(m);
 }
 EXPORT_SYMBOL_GPL(flip_msg_free);
 
-static struct flip_msg *flip_msg_make(const struct flip_rx *rx)
+static struct flip_msg *flip_msg_make(struct flip_ns *ns, const struct flip_rx *rx)
 {
 	struct flip_msg *m = kmalloc(sizeof(*m), GFP_ATOMIC);
 
 	if (!m)
 		return NULL;
 	__skb_queue_head_init(&m->skbs);
+	m->charge = 0;
+	m->net = ns->net;
 	m->rx = *rx;
 	m->rx.length = rx->total;
 	m->rx.offset = 0;
@@ -156,7 +187,7 @@ static struct flip_partial *flip_partial_make(struct flip_reass *r, const struct
 
 	if (!p)
 		return NULL;
-	p->msg = flip_msg_make(rx);
+	p->msg = flip_msg_make(r->ns, rx);
 	if (!p->msg) {
 		kfree(p);
 		return NULL;
@@ -214,7 +245,7 @@ static bool flip_reass_charge(struct flip_reass *r, struct flip_partial *p,
 {
 	struct flip_ns *ns = r->ns;
 
-	if (r->bytes + skb->len > READ_ONCE(r->max_bytes))
+	if (!p->big && r->bytes + skb->len > READ_ONCE(r->max_bytes))
 		return false;
 	if (atomic64_add_return(skb->truesize, &ns->reass_bytes) >
 	    READ_ONCE(ns->tune.reass_bytes)) {
@@ -223,7 +254,8 @@ static bool flip_reass_charge(struct flip_reass *r, struct flip_partial *p,
 	}
 	p->truesize += skb->truesize;
 	p->bytes += skb->len;
-	r->bytes += skb->len;
+	if (!p->big)
+		r->bytes += skb->len;
 	return true;
 }
 
@@ -232,6 +264,7 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 				      const struct flip_rx *rx, struct flip_partial **done)
 {
 	struct flip_partial *p = flip_partial_find(r, rx);
+	bool big;
 
 	lockdep_assert_held(&r->lock);
 	*done = NULL;
@@ -240,11 +273,14 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 			return FLIP_DROP_REASS_GAP;
 		if (r->n_msgs >= r->max_msgs)
 			return FLIP_DROP_REASS_MSGS;
-		if (rx->total > READ_ONCE(r->max_bytes))
+		big = rx->total > READ_ONCE(r->max_bytes);
+		if (big && (!READ_ONCE(r->may_big) || r->has_big))
 			return FLIP_DROP_REASS_BYTES;
 		p = flip_partial_make(r, rx);
 		if (!p)
 			return FLIP_DROP_NOMEM;
+		p->big = big;
+		r->has_big |= big;
 	}
 	if (rx->total != p->msg->rx.total)
 		return FLIP_DROP_REASS_TOTAL;
@@ -266,7 +302,8 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 			return FLIP_STAT_NONE;
 		p->truesize -= skb->truesize;
 		p->bytes -= skb->len;
-		r->bytes -= skb->len;
+		if (!p->big)
+			r->bytes -= skb->len;
 		atomic64_sub(skb->truesize, &r->ns->reass_bytes);
 		return FLIP_STAT_REASS_DUP;
 	}
@@ -292,7 +329,7 @@ struct flip_msg *flip_reass_add(struct flip_reass *r, struct sk_buff *skb,
 	enum flip_stat why;
 
 	if (rx->length == rx->total) {
-		m = flip_msg_make(rx);
+		m = flip_msg_make(ns, rx);
 		if (m)
 			__skb_queue_tail(&m->skbs, skb);
 		else

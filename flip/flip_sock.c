@@ -42,6 +42,7 @@ struct flip_sock {
 	struct flip_later	later;
 	bool			recvinfo;
 	bool			bcast;
+	bool			big_unread;	/* larger than the buffer, in the queue */
 };
 
 /* skb->cb of what waits in the receive queue */
@@ -49,6 +50,7 @@ struct flip_sock_cb {
 	flip_addr_t	src;
 	flip_addr_t	dst;
 	u32		messid;
+	u64		charge;		/* to the namespace, of a message larger than the buffer */
 	u32		network;
 	u16		hops;
 	u8		flags;
@@ -82,12 +84,21 @@ static struct flip_sock *flip_sk(struct sock *sk)
 
 /* ---- receiving -------------------------------------------------------------------------- */
 
-/* the packets of a message as one skb; NULL: no memory, it is gone */
+static struct flip_sock_cb *flip_sock_cb(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct flip_sock_cb) > sizeof(skb->cb));
+	return (struct flip_sock_cb *)skb->cb;
+}
+
+/*
+ * The packets of a message as one skb; NULL: no memory, it is gone. A message that is charged to the
+ * namespace brings its charge along, and then truesize, an int, is not summed.
+ */
 static struct sk_buff *flip_sock_join(struct flip_ns *ns, struct flip_msg *m)
 {
 	struct sk_buff *head, *skb, **next;
 
-	if (skb_queue_len(&m->skbs) == 1) {
+	if (skb_queue_len(&m->skbs) == 1 && !m->charge) {
 		head = __skb_dequeue(&m->skbs);
 		goto out;
 	}
@@ -101,14 +112,26 @@ static struct sk_buff *flip_sock_join(struct flip_ns *ns, struct flip_msg *m)
 		skb_orphan(skb);
 		head->len += skb->len;
 		head->data_len += skb->len;
-		head->truesize += skb->truesize;
+		if (!m->charge)
+			head->truesize += skb->truesize;
 		*next = skb;
 		next = &skb->next;
 	}
 	*next = NULL;
+	m->charge = 0;		/* the socket's from here on */
 out:
 	flip_msg_free(m);
 	return head;
+}
+
+/* a message larger than the buffer goes: the next may come */
+static void flip_sock_big_free(struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+
+	flip_reass_uncharge(sock_net(sk), flip_sock_cb(skb)->charge);
+	WRITE_ONCE(flip_sk(sk)->big_unread, false);
+	sock_rfree(skb);
 }
 
 static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const struct flip_rx *rx)
@@ -120,15 +143,18 @@ static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const str
 	struct flip_sock_cb *cb;
 	struct flip_msg *m;
 	struct flip_rx whole;
+	u64 charge = 0;
 
 	if (rx->length == rx->total) {
 		whole = *rx;
 	} else {
 		flip_reass_limit(fs->reass, READ_ONCE(sk->sk_rcvbuf));
+		flip_reass_big(fs->reass, !READ_ONCE(fs->big_unread));
 		m = flip_reass_add(fs->reass, skb, rx);
 		if (!m)
 			return;
 		whole = m->rx;
+		charge = m->charge;
 		skb = flip_sock_join(ns, m);
 		if (!skb)
 			return;
@@ -142,18 +168,23 @@ static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const str
 	why = FLIP_DROP_SOCK_FILTER;
 	if (sk_filter(sk, skb))
 		goto drop;
-	cb = (struct flip_sock_cb *)skb->cb;
-	BUILD_BUG_ON(sizeof(*cb) > sizeof(skb->cb));
+	cb = flip_sock_cb(skb);
 	*cb = (struct flip_sock_cb){
-		.src = whole.src, .dst = whole.dst, .messid = whole.messid,
+		.src = whole.src, .dst = whole.dst, .messid = whole.messid, .charge = charge,
 		.network = whole.network, .hops = whole.hops, .flags = whole.flags,
 	};
 	skb->dev = NULL;
 	skb_set_owner_r(skb, sk);
+	if (charge) {
+		WRITE_ONCE(fs->big_unread, true);
+		skb->destructor = flip_sock_big_free;
+	}
 	skb_queue_tail(&sk->sk_receive_queue, skb);
 	sk->sk_data_ready(sk);
 	return;
 drop:
+	if (charge)
+		flip_reass_uncharge(sock_net(sk), charge);
 	flip_drop(ns, NULL, skb, why);
 }
 
@@ -260,7 +291,7 @@ static int flip_sock_recvmsg(struct socket *sock, struct msghdr *msg, size_t len
 	err = skb_copy_datagram_msg(skb, 0, msg, copied);
 	if (err)
 		goto out;
-	cb = (struct flip_sock_cb *)skb->cb;
+	cb = flip_sock_cb(skb);
 	flip_sock_name(msg, cb->src, cb->network);
 	if (READ_ONCE(flip_sk(sk)->recvinfo)) {
 		struct flip_recvinfo info = {
@@ -640,6 +671,7 @@ static int flip_sock_create(struct net *net, struct socket *sock, int protocol, 
 	fs->reass = NULL;
 	fs->recvinfo = false;
 	fs->bcast = false;
+	fs->big_unread = false;
 	flip_later_init(&fs->later);
 	fs->opts = (struct flip_sock_opts){ .hops = FLIP_MAX_HOPS, .ltime = FLIP_LOCATE_MS };
 	return 0;

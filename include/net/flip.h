@@ -252,10 +252,15 @@ void flip_bcast_unregister(struct flip_bcast *b);	/* waits until no upcall runs 
  * struct flip_msg - a whole received message
  * @skbs: its packets in order; flip_msg_free() frees them
  * @rx: @rx.length is the length of the whole, @rx.offset 0
+ * @charge: bytes of memory still charged to net.flip.reass_bytes of @net: it is larger than its
+ *	reassembler's limit. flip_msg_free() gives them back
+ * @net: namespace
  */
 struct flip_msg {
 	struct sk_buff_head	skbs;
 	struct flip_rx		rx;
+	u64			charge;
+	struct net		*net;
 };
 
 struct flip_reass;
@@ -268,6 +273,16 @@ struct flip_reass;
  */
 struct flip_reass *flip_reass_create(struct net *net, u64 max_bytes, unsigned int max_msgs);
 void flip_reass_destroy(struct flip_reass *r);	/* process context; waits for its timer */
+
+/**
+ * flip_reass_big() - may a message come in that is larger than max_bytes?
+ * @r: reassembler
+ * @allow: one at a time, within net.flip.reass_bytes; it stays charged when it is whole
+ */
+void flip_reass_big(struct flip_reass *r, bool allow);
+
+/* memory of a message that was charged to the namespace is free again; any context */
+void flip_reass_uncharge(struct net *net, u64 charge);
 
 /**
  * flip_reass_add() - take in one packet

@@ -7,6 +7,7 @@
  *   flip_async check ADDRESS		all the checks below against a server
  *   flip_async nobody ADDRESS		nobody has this address
  *   flip_async stuck ADDRESS		a neighbour that gives no credits has it
+ *   flip_async large			messages larger than the receive buffer; leaves one unread
  *
  * One line for each check: "ok what" or "not ok what: why". Status 1 when one failed.
  */
@@ -277,6 +278,36 @@ static void stuck(void)
 	result(now() - t < 2000, "the socket closes in %.0f ms", now() - t);
 }
 
+/* one that is larger than the receive buffer at a time, unless the namespace has no room */
+static void large(void)
+{
+	int in = make(0), out = make(4 * BIG), rcvbuf = 8192;
+	struct sockaddr_flip me;
+	socklen_t len = sizeof(me);
+	ssize_t n;
+
+	fcntl(out, F_SETFL, 0);
+	if (setsockopt(in, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)) ||
+	    getsockname(in, (struct sockaddr *)&me, &len))
+		die("receiver");
+	memcpy(to.sflip_addr, me.sflip_addr, 8);
+	for (int i = 0; i < 3; i++) {
+		result(put(out, BIG) == BIG && wait_for(in, POLLIN, 5000), "larger than SO_RCVBUF");
+		result(put(out, BIG) == BIG, "a second while the first is unread");
+		n = recv(in, data + BIG, 2 * BIG, MSG_PEEK);
+		result(n == BIG && !memcmp(data, data + BIG, BIG), "MSG_PEEK: %zd", n);
+		memset(data + BIG, 0, BIG);
+		n = recv(in, data + BIG, 2 * BIG, 0);
+		result(n == BIG && !memcmp(data, data + BIG, BIG), "is read: %zd", n);
+		result(!wait_for(in, POLLIN, 300), "the second was dropped");
+		result(put(out, 3000) == 3000 && wait_for(in, POLLIN, 5000) &&
+		       recv(in, data + BIG, 100, MSG_TRUNC) == 3000, "a small one, cut");
+	}
+	put(out, BIG);
+	result(wait_for(in, POLLIN, 5000), "one more, never read");
+	pause();
+}
+
 int main(int argc, char **argv)
 {
 	FILE *f = fopen("/sys/module/flip/parameters/family", "r");
@@ -292,8 +323,12 @@ int main(int argc, char **argv)
 		data[i] = (uint8_t)(i * 7 + (i >> 8));
 	if (argc == 2 && !strcmp(argv[1], "serve"))
 		serve();
+	if (argc == 2 && !strcmp(argv[1], "large")) {
+		to.sflip_family = (uint16_t)family;
+		large();
+	}
 	if (argc != 3 || strlen(argv[2]) != 16) {
-		fprintf(stderr, "usage: flip_async serve|check ADDRESS|nobody ADDRESS|stuck ADDRESS\n");
+		fprintf(stderr, "usage: flip_async serve|large|check ADDRESS|nobody ADDRESS|stuck ADDRESS\n");
 		return 2;
 	}
 	to.sflip_family = (uint16_t)family;
