@@ -5,10 +5,14 @@
  *	flip_tool recv [OPTION VALUE]...	print what comes; first the own address
  *	flip_tool send DST LEN [OPTION VALUE]...
  *	flip_tool ping DST LEN COUNT [OPTION VALUE]...	to a recv with echo 1
+ *	flip_tool flow DST LEN COUNT [OPTION VALUE]...	the same, but count what fails and go on
  *	flip_tool family
  *
  * Options: bind PRIVATE (16 hex digits), count N, timeout MS, echo 1, bcast 1, rcvbuf BYTES,
- * ltime MS, hops N, flags N, members N, wait MS (for an undeliverable message), gap MS.
+ * ltime MS, hops N, flags N, members N, wait MS (for an undeliverable message), errors N (so many
+ * of them, 1), gap MS, step N (each message so many bytes longer than the one before), spread N
+ * (messages take turns between N addresses from DST on), keep 1 (go on after a refused message),
+ * inval 1 (flow: look for the destination anew after an answer that did not come).
  * A message of LEN bytes is filled with a pattern that recv and ping check. DST "all" broadcasts
  * with protocol number 0x7465.
  */
@@ -27,7 +31,7 @@
 
 static int family;
 static long count = 1, timeout_ms = 60000, echo, bcast, rcvbuf, ltime = -1, hops, flags, members;
-static long wait_ms, gap_ms;
+static long wait_ms, gap_ms, errors = 1, step, spread, keep, inval;
 static const char *private_address;
 
 static void die(const char *what)
@@ -198,6 +202,17 @@ static ssize_t try_send(int fd, const uint8_t dst[8], const uint8_t *buf, size_t
 	return sendto(fd, buf, len, 0, (struct sockaddr *)&a, sizeof(a));
 }
 
+/* the destination of message @n; its number goes into bytes that distinguish addresses */
+static void nth_address(const uint8_t dst[8], long n, uint8_t to[8])
+{
+	memcpy(to, dst, 8);
+	if (spread) {
+		n %= spread;
+		to[5] += n >> 8;
+		to[6] += n;
+	}
+}
+
 static void send_to(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len)
 {
 	ssize_t n = try_send(fd, dst, buf, len);
@@ -208,8 +223,8 @@ static void send_to(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len
 		fail("sendto: short count");
 }
 
-/* print one entry of the error queue if it comes within @ms */
-static int undelivered(int fd, long ms)
+/* take one entry of the error queue if it comes within @ms, and print it unless @quiet */
+static int undelivered(int fd, long ms, int quiet)
 {
 	struct sockaddr_flip to;
 	uint8_t buf[2048];
@@ -231,7 +246,7 @@ static int undelivered(int fd, long ms)
 	if (n < 0)
 		die("recvmsg(MSG_ERRQUEUE)");
 	for (c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
-		if (c->cmsg_level != SOL_FLIP || c->cmsg_type != FLIP_RECVERR)
+		if (quiet || c->cmsg_level != SOL_FLIP || c->cmsg_type != FLIP_RECVERR)
 			continue;
 		e = (struct sock_extended_err *)CMSG_DATA(c);
 		printf("undelivered to %s len %zd reason %u errno %u after %.0f ms %s\n",
@@ -272,26 +287,38 @@ static int do_recv(void)
 
 static int do_send(const char *dst, size_t len)
 {
-	uint8_t to[8] = {}, *buf = malloc(len + 8);
-	int fd = open_socket();
+	size_t longest = len + (count > 0 ? (count - 1) * step : 0), size;
+	uint8_t base[8] = {}, to[8], *buf = malloc(longest + 8);
+	int fd = open_socket(), all = !strcmp(dst, "all");
+	long n, refused = 0;
 	double begin;
-	long n;
 
 	if (!buf)
 		fail("no memory");
-	fill(buf, len);
-	if (strcmp(dst, "all"))
-		to_bytes(dst, to);
-	else if (len >= 4)
-		memcpy(buf, "\0\0te", 4);
+	if (!all)
+		to_bytes(dst, base);
 	begin = now();
 	for (n = 0; n < count; n++) {
+		size = len + n * step;
+		if (!n || step)
+			fill(buf, size);
+		if (all && size >= 4)
+			memcpy(buf, "\0\0te", 4);
 		if (n && gap_ms)
 			usleep(gap_ms * 1000);
-		send_to(fd, to, buf, len);
+		nth_address(base, n, to);
+		if (!keep)
+			send_to(fd, to, buf, size);
+		else if (try_send(fd, to, buf, size) != (ssize_t)size)
+			refused++;
 	}
-	printf("sent %ld of %zu bytes in %.1f ms\n", count, len, now() - begin);
-	if (wait_ms && !undelivered(fd, wait_ms))
+	printf("sent %ld of %zu bytes in %.1f ms\n", count - refused, len, now() - begin);
+	if (keep)
+		printf("refused %ld\n", refused);
+	fflush(stdout);
+	for (n = 0; wait_ms && n < errors && undelivered(fd, wait_ms, 0); n++)
+		;
+	if (wait_ms && !n)
 		printf("no error within %ld ms\n", wait_ms);
 	return 0;
 }
@@ -329,6 +356,78 @@ static int do_ping(const char *dst, size_t len, long n)
 	return 0;
 }
 
+/* what became of one message of a flow */
+enum fate { ANSWERED, LOST, WRONG, BOUNCED, REFUSED, FATES };
+
+static enum fate answer_to(int fd, const uint8_t *out, uint8_t *in, size_t len, size_t size)
+{
+	double end = now() + timeout_ms;
+	struct received r;
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		double left = end - now();
+
+		if (left <= 0 || poll(&p, 1, left) <= 0)
+			return LOST;
+		if (p.revents & POLLERR) {
+			if (undelivered(fd, 0, 1))
+				return BOUNCED;
+			continue;
+		}
+		if (!receive(fd, in, size, 0, &r))
+			continue;
+		if ((size_t)r.len != len) {
+			/* to an earlier one, late; those are of other lengths when step is given */
+			if (wrong(in, r.len))
+				return WRONG;
+			continue;
+		}
+		return memcmp(in, out, len) ? WRONG : ANSWERED;
+	}
+}
+
+static int do_flow(const char *dst, size_t len, long n)
+{
+	size_t size = len + n * step + 1;
+	uint8_t base[8], to[8], *out = malloc(size), *in = malloc(size);
+	double begin, last, longest = 0;
+	long i, fates[FATES] = {};
+	int fd = open_socket();
+	struct timeval limit = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
+	enum fate fate = ANSWERED;
+
+	if (!out || !in)
+		fail("no memory");
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
+		die("SO_SNDTIMEO");
+	to_bytes(dst, base);
+	last = begin = now();
+	for (i = 0; i < n; i++, len += step) {
+		if (i && gap_ms)
+			usleep(gap_ms * 1000);
+		/* what was bounced has been found out; silence means that the old place is dead */
+		if (inval)
+			set(fd, FLIP_SENDFLAGS, flags |
+			    (fate == LOST || fate == REFUSED ? FLIP_SEND_INVAL : 0));
+		nth_address(base, i, to);
+		fill(out, len);
+		fate = REFUSED;
+		if (try_send(fd, to, out, len) == (ssize_t)len)
+			fate = answer_to(fd, out, in, len, size);
+		fates[fate]++;
+		if (fate == ANSWERED) {
+			if (now() - last > longest)
+				longest = now() - last;
+			last = now();
+		}
+	}
+	printf("sent %ld answered %ld lost %ld bounced %ld refused %ld wrong %ld ", n,
+	       fates[ANSWERED], fates[LOST], fates[BOUNCED], fates[REFUSED], fates[WRONG]);
+	printf("interrupted %.0f took %.0f ms\n", longest, now() - begin);
+	return !!fates[WRONG];
+}
+
 static void options(char **arg)
 {
 	static const struct {
@@ -338,7 +437,8 @@ static void options(char **arg)
 		{ "count", &count }, { "timeout", &timeout_ms }, { "echo", &echo },
 		{ "bcast", &bcast }, { "rcvbuf", &rcvbuf }, { "ltime", &ltime },
 		{ "hops", &hops }, { "flags", &flags }, { "members", &members },
-		{ "wait", &wait_ms }, { "gap", &gap_ms },
+		{ "wait", &wait_ms }, { "gap", &gap_ms }, { "errors", &errors },
+		{ "step", &step }, { "spread", &spread }, { "keep", &keep }, { "inval", &inval },
 	};
 	size_t i;
 
@@ -361,7 +461,7 @@ static void options(char **arg)
 int main(int argc, char **argv)
 {
 	if (argc < 2)
-		fail("usage: flip_tool recv|send|ping|family ...");
+		fail("usage: flip_tool recv|send|ping|flow|family ...");
 	family = read_family();
 	if (!strcmp(argv[1], "recv")) {
 		options(argv + 2);
@@ -375,10 +475,14 @@ int main(int argc, char **argv)
 		options(argv + 5);
 		return do_ping(argv[2], strtoul(argv[3], NULL, 0), atol(argv[4]));
 	}
+	if (!strcmp(argv[1], "flow") && argc >= 5) {
+		options(argv + 5);
+		return do_flow(argv[2], strtoul(argv[3], NULL, 0), atol(argv[4]));
+	}
 	if (!strcmp(argv[1], "family")) {
 		printf("%d\n", family);
 		return 0;
 	}
-	fail("usage: flip_tool recv|send|ping|family ...");
+	fail("usage: flip_tool recv|send|ping|flow|family ...");
 	return 1;
 }
