@@ -8,5 +8,5 @@
 # suites: scenarios
 # timeout: 300
 
-[ $# -gt 0 ] || set -- 1-19
+[ $# -gt 0 ] || set -- 1-18
 exec "$AMOEBA_TREE/tests/selftests/scenarios/run" "$@"

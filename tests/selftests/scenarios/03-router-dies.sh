@@ -18,7 +18,6 @@ echoing h2 "$tmp/h2"
 h2=$address
 check "first message" in_ns h1 "$tool" ping "$h2" 3000 1
 
-mac() { in_ns "$1" cat "/sys/class/net/$2/address" | tr -d :; }
 way() { route h1 "$h2" | sed -n 's/.*location=\([0-9a-f]*\).*/\1/p'; }
 old=$(way)
 case $old in

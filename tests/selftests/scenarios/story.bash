@@ -8,6 +8,11 @@
 #	chain NS...		each joined to the next one: its e1 to the other's e0
 #	begin FILE CMD...	run in the background, said goes to FILE; its process is in $pid
 #	over PID [FILE]		wait for it; what it said is told when it failed
+#	device NS ARG...	ip link add in NS; ends the story where there are no such devices
+#	mac NS IF		as flip_nl shows it
+#	transfer NS DST FILE ARG...	send 100 messages in the background to who echoes into FILE,
+#				wait for the first ones
+#	transferred N		wait for the rest: N or more answered, none damaged
 #	came FILE PATTERN	how many messages of this kind arrived
 #	told FILE WORD		the number before (or behind) WORD in what flip_tool said
 #	route NS ADDRESS	what NS knows of it, nothing when it does not
@@ -26,6 +31,7 @@ segments=0
 post_mortem()
 {
 	local n=$1
+	[ -e "/run/netns/$n" ] || return
 	in_ns "$n" "$nl" dump stat-get | sed -n 's/^name=\(.*\) value=\([1-9][0-9]*\) *$/\1=\2/p' |
 		tr '\n' ' ' | sed "s/^/$n: /"
 	echo
@@ -99,11 +105,41 @@ begin()
 {
 	local file=$1
 	shift
+	# the process itself, not a shell that waits for it, so that it can be killed
+	[ "$1" = in_ns ] && { shift; set -- ip netns exec "$@"; }
 	"$@" >"$file" 2>&1 &
 	pid=$!
 }
 
 over() { wait "$1" || fail "${2:+$(tail -3 "$2")}"; }
+
+device()
+{
+	local n=$1
+	shift
+	ip -n "$n" link add "$@" 2>"$tmp/device" || skip "ip link add $*: $(head -1 "$tmp/device")"
+}
+
+mac() { in_ns "$1" cat "/sys/class/net/$2/address" | tr -d :; }
+
+transfer()
+{
+	local n=$1 to=$2 file=$3
+	shift 3
+	begin "$tmp/flow" in_ns "$n" "$tool" flow "$to" 2001 100 step 1 gap 10 timeout 300 "$@"
+	flow=$pid
+	first() { [ "$(came "$file" "20[0-9]*")" -ge 10 ]; }
+	wait_for 30 first || fail "the transfer does not begin"
+}
+
+transferred()
+{
+	over $flow "$tmp/flow"
+	note "$(cat "$tmp/flow")"
+	expect "damaged" "$(told "$tmp/flow" wrong)" 0
+	[ "$(told "$tmp/flow" answered)" -ge "$1" ] ||
+		fail "only $(told "$tmp/flow" answered) of 100 messages were answered"
+}
 
 came() { grep -c "^len $2 " "$1"; }
 

@@ -268,7 +268,10 @@ static int do_recv(void)
 		fail("no memory");
 	print_address(fd);
 	for (n = 0; n < count; n++) {
-		if (!receive(fd, buf, size, timeout_ms, &r)) {
+		while (!receive(fd, buf, size, timeout_ms, &r)) {
+			/* an answer that could not be delivered woke us */
+			if (undelivered(fd, 0, 1))
+				continue;
 			printf("timeout after %ld\n", n);
 			return 2;
 		}

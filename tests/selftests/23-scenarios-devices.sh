@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Stories of devices and networks that change under traffic: scenarios/run.
+#
+# nodes: 1
+# suites: scenarios
+# timeout: 300
+
+[ $# -gt 0 ] || set -- 19-31
+exec "$AMOEBA_TREE/tests/selftests/scenarios/run" "$@"
