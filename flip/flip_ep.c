@@ -91,7 +91,7 @@ struct flip_ep *flip_ep_create(struct net *net, flip_addr_t priv_addr,
 			       const struct flip_ep_ops *ops, struct module *owner, void *priv)
 {
 	struct flip_ns *ns = flip_ns(net);
-	bool draw = priv_addr == FLIP_ADDR_NULL;
+	bool draw = priv_addr == FLIP_ADDR_NULL, first;
 	struct flip_ep *ep;
 	int err;
 
@@ -122,6 +122,9 @@ struct flip_ep *flip_ep_create(struct net *net, flip_addr_t priv_addr,
 		err = -EINVAL;
 		goto out;
 	}
+	rcu_read_lock();
+	first = !flip_ep_list(ns, ep->addr);
+	rcu_read_unlock();
 	err = rhltable_insert(&ns->eps, &ep->node, flip_ep_params);
 	if (err)
 		goto out;
@@ -133,8 +136,12 @@ out:
 		kfree(ep);
 		return ERR_PTR(err == -EBUSY ? -ENOMEM : err);
 	}
-	/* the address is ours now: a route to it would be a machine it has left */
-	flip_route_remove(ns, ep->addr, NULL);
+	/*
+	 * The address is ours now: a route to it would be a machine it has left. Where it was ours
+	 * before, the route leads to the other members of a group.
+	 */
+	if (first)
+		flip_route_remove(ns, ep->addr, NULL);
 	flip_locate_found(ns, ep->addr);
 	return ep;
 }
