@@ -29,7 +29,7 @@
  * Our kind has a quota of FLIP_CREDITS_OURS. The sender says so in the high bit of each count, for
  * then credits come back in larger numbers; originals never give back so many that it is set.
  *
- * When credits are missing for FLIP_CREDIT_STUCK_MS a REQCREDIT is sent, after
+ * When credits are missing for FLIP_CREDIT_STUCK_MS and somebody waits a REQCREDIT is sent, after
  * FLIP_CREDIT_TRIES without an answer the neighbour is forgotten and what waited is lost. The
  * timer holds a reference to the neighbour.
  */
@@ -175,10 +175,19 @@ static struct sk_buff *flip_credit_pick(struct flip_neigh *neigh)
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
+/* have credits been missing for so long that they are asked for? */
+static bool flip_credit_overdue(const struct flip_neigh *neigh)
+{
+	return time_after_eq(jiffies, neigh->since + msecs_to_jiffies(FLIP_CREDIT_STUCK_MS));
+}
+
 static void flip_credit_arm(struct flip_neigh *neigh)
 {
+	unsigned long delay = msecs_to_jiffies(FLIP_CREDIT_SWEEP_MS);
+
 	lockdep_assert_held(&neigh->lock);
-	if (!mod_timer(&neigh->timer, jiffies + msecs_to_jiffies(FLIP_CREDIT_SWEEP_MS)))
+	/* those who wait now may not have the patience to be there at the next sweep */
+	if (!mod_timer(&neigh->timer, jiffies + (flip_credit_overdue(neigh) ? 0 : delay)))
 		refcount_inc(&neigh->refs);
 }
 
@@ -209,7 +218,8 @@ static void flip_credit_run(struct flip_neigh *neigh, struct sk_buff *skb,
 	do {
 		neigh->rerun = false;
 		while (neigh->credits && (skb || (skb = flip_credit_pick(neigh)))) {
-			neigh->credits--;
+			if (!--neigh->credits)
+				neigh->since = jiffies;
 			neigh->cpu = smp_processor_id();
 			neigh->sent = jiffies;
 			count = flip_credit_take(&neigh->owed);
@@ -238,7 +248,9 @@ static void flip_credit_run(struct flip_neigh *neigh, struct sk_buff *skb,
 	    !READ_ONCE(neigh->dead)) {
 		flip_stat_inc(n->ns, CREDIT_WAIT);
 		trace_flip_credit(neigh, FLIP_CREDIT_EV_WAIT, 0);
-		neigh->since = jiffies;
+		/* so long ago that jiffies went round */
+		if (time_after(neigh->since, jiffies))
+			neigh->since = jiffies;
 		flip_credit_arm(neigh);
 	}
 }
@@ -636,7 +648,7 @@ static void flip_credit_tick(struct timer_list *t)
 	spin_lock_bh(&neigh->lock);
 	if (READ_ONCE(neigh->dead) || neigh->credits || list_empty(&neigh->ready))
 		goto out;
-	if (time_after_eq(jiffies, neigh->since + msecs_to_jiffies(FLIP_CREDIT_STUCK_MS))) {
+	if (flip_credit_overdue(neigh)) {
 		stuck = neigh->tries == FLIP_CREDIT_TRIES;
 		ask = !stuck;
 		trace_flip_credit(neigh, stuck ? FLIP_CREDIT_EV_STUCK : FLIP_CREDIT_EV_ASK,
