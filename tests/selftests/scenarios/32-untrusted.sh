@@ -18,7 +18,7 @@ receiver h1 "$tmp/h1" count 1 timeout 60000
 h1=$address
 check "plain" in_ns h1 "$tool" ping "$h2" 200 1
 expect "marked" "$(grep '^len 200 ' "$tmp/h2")" "*flags 0x20"
-check "back" in_ns h2 "$tool" send "$h1" 201
+check "back" in_ns h2 "$tool" send "$h1" 201 wait 1000
 wait_for 5 grep -q '^len 201 ' "$tmp/h1" || fail "nothing came back"
 expect "marked as well" "$(grep '^len 201 ' "$tmp/h1")" "*flags 0x20"
 expect "no trusted destination" "$(route h1 "$h2")" "*count=1 trusted-count=0*"

@@ -18,7 +18,7 @@ for h in h1 h1 h2 h2 h3 h4; do
 done
 group=$address
 check "to six" in_ns h1 "$tool" send "$group" 500 members 6 wait 500
-expect "known at h1" "$(in_ns h1 "$nl" dump route-get | grep "address=$group" | grep -o 'count=2 ' | wc -l)" 2
+expect "known at h1" "$(in_ns h1 "$nl" dump route-get | grep -c "address=$group .* count=2 ")" 2
 check "several packets" in_ns h1 "$tool" send "$group" 5000 members 6
 check "from behind the router" in_ns h3 "$tool" send "$group" 600 members 6 wait 500
 check "from there, several packets" in_ns h4 "$tool" send "$group" 6000 members 6 wait 500

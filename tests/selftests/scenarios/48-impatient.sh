@@ -12,10 +12,13 @@ add_net a e0
 to=1122334455667700
 begin "$tmp/x" in_ns x "$wire" e0 forget $to 30000
 wait_for 5 grep -q ready "$tmp/x" || fail "no peer"
-# eight credits are gone in the first message; each of the next waits 300 ms for more
-begin "$tmp/flow" in_ns a "$tool" flow $to 20000 20 timeout 300
+# eight credits are gone in the first message; each of the others waits 200 ms for more
+begin "$tmp/flow" in_ns a "$tool" flow $to 20000 7 timeout 200 gap 700
 over $pid "$tmp/flow"
-note "$(cat "$tmp/flow")"
-wait_for 5 grep -q '^asked after' "$tmp/x" || fail "credits were never asked for"
-[ "$(stat a tx_reqcredit)" -ge 1 ] || fail "no REQCREDIT"
-check "somebody patient" timeout 20 ip netns exec a "$tool" send $to 20001
+expect "how they ended" "$(cat "$tmp/flow")" "sent 7 answered 0 lost 0 bounced 0 refused 7 *"
+grep -q '^asked after' "$tmp/x" || fail "credits were never asked for"
+[ "$(stat a tx_reqcredit)" -ge 1 ] || fail "no REQCREDIT in $SECONDS s"
+begin "$tmp/patient" in_ns a "$tool" send $to 20001
+sent() { grep -q '^sent 1 ' "$tmp/patient"; }
+wait_for 20 sent || fail "somebody patient waits for ever"
+expect "given up" "$(stat a neigh_stuck)" 0
