@@ -8,11 +8,13 @@
  *	flip_tool flow DST LEN COUNT [OPTION VALUE]...	the same, but count what fails and go on
  *	flip_tool family
  *
- * Options: bind PRIVATE (16 hex digits), count N, timeout MS, echo 1, bcast 1, rcvbuf BYTES,
+ * Options: bind PRIVATE (16 hex digits), count N, timeout MS, echo 1 (2: only what is intact and not
+ * empty, so that no two of them echo something for ever), bcast 1, rcvbuf BYTES,
  * ltime MS, hops N, flags N, members N, wait MS (for an undeliverable message), errors N (so many
  * of them, 1), gap MS, step N (each message so many bytes longer than the one before), spread N
  * (messages take turns between N addresses from DST on), keep 1 (go on after a refused message),
- * inval 1 (flow: look for the destination anew after an answer that did not come).
+ * inval 1 (flow: look for the destination anew after an answer that did not come), patience MS (how
+ * long a message may take to leave).
  * A message of LEN bytes is filled with a pattern that recv and ping check. DST "all" broadcasts
  * with protocol number 0x7465.
  */
@@ -31,7 +33,7 @@
 
 static int family;
 static long count = 1, timeout_ms = 60000, echo, bcast, rcvbuf, ltime = -1, hops, flags, members;
-static long wait_ms, gap_ms, errors = 1, step, spread, keep, inval;
+static long wait_ms, gap_ms, errors = 1, step, spread, keep, inval, patience;
 static const char *private_address;
 
 static void die(const char *what)
@@ -122,6 +124,14 @@ static void set(int fd, int option, int value)
 		die("setsockopt");
 }
 
+static void set_patience(int fd, long ms)
+{
+	struct timeval limit = { ms / 1000, ms % 1000 * 1000 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
+		die("SO_SNDTIMEO");
+}
+
 static int open_socket(void)
 {
 	struct sockaddr_flip a = { .sflip_family = family };
@@ -145,6 +155,8 @@ static int open_socket(void)
 		set(fd, FLIP_SENDFLAGS, flags);
 	if (members)
 		set(fd, FLIP_MEMBERS, members);
+	if (patience)
+		set_patience(fd, patience);
 	if (private_address)
 		to_bytes(private_address, a.sflip_addr);
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)))
@@ -152,14 +164,15 @@ static int open_socket(void)
 	return fd;
 }
 
-static void print_address(int fd)
+static void print_address(int fd, uint8_t own[8])
 {
 	struct sockaddr_flip a;
 	socklen_t len = sizeof(a);
 
 	if (getsockname(fd, (struct sockaddr *)&a, &len) || len != sizeof(a))
 		die("getsockname");
-	printf("%s\n", to_hex(a.sflip_addr));
+	memcpy(own, a.sflip_addr, 8);
+	printf("%s\n", to_hex(own));
 	fflush(stdout);
 }
 
@@ -262,11 +275,12 @@ static int do_recv(void)
 	uint8_t *buf = malloc(size);
 	int fd = open_socket(), bad = 0;
 	struct received r;
+	uint8_t own[8];
 	long n;
 
 	if (!buf)
 		fail("no memory");
-	print_address(fd);
+	print_address(fd, own);
 	for (n = 0; n < count; n++) {
 		while (!receive(fd, buf, size, timeout_ms, &r)) {
 			/* an answer that could not be delivered woke us */
@@ -281,8 +295,10 @@ static int do_recv(void)
 		       to_hex(r.from.sflip_addr), to_hex(r.info.dst), r.from.sflip_network,
 		       r.info.hops, r.info.flags, bad ? " DAMAGED" : "");
 		fflush(stdout);
-		/* whoever asked may have gone */
-		if (echo)
+		/* nobody may make us talk to ourselves; whoever asked may have gone */
+		if (!echo || !memcmp(r.from.sflip_addr, own, 8))
+			continue;
+		if (echo == 1 || (r.len && !wrong(buf, r.len)))
 			try_send(fd, r.from.sflip_addr, buf, r.len);
 	}
 	return bad;
@@ -397,13 +413,11 @@ static int do_flow(const char *dst, size_t len, long n)
 	double begin, last, longest = 0;
 	long i, fates[FATES] = {};
 	int fd = open_socket();
-	struct timeval limit = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
 	enum fate fate = ANSWERED;
 
 	if (!out || !in)
 		fail("no memory");
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
-		die("SO_SNDTIMEO");
+	set_patience(fd, timeout_ms);
 	to_bytes(dst, base);
 	last = begin = now();
 	for (i = 0; i < n; i++, len += step) {
@@ -442,6 +456,7 @@ static void options(char **arg)
 		{ "hops", &hops }, { "flags", &flags }, { "members", &members },
 		{ "wait", &wait_ms }, { "gap", &gap_ms }, { "errors", &errors },
 		{ "step", &step }, { "spread", &spread }, { "keep", &keep }, { "inval", &inval },
+		{ "patience", &patience },
 	};
 	size_t i;
 
