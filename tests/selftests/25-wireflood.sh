@@ -115,9 +115,11 @@ share "$tmp/h2" 75 >/dev/null || fail "behind r only $(share "$tmp/h2" 75)"
 for f in h3 h4; do
 	good=$(grep -c '^call .* verdict 0 ' "$tmp/$f") all=$(grep -c '^call ' "$tmp/$f")
 	echo "calls: $good of $all$(grep '^call ' "$tmp/$f" | grep -v ' verdict 0 ' |
-		sed 's/^call [0-9]* \(verdict [0-9]*\).*/, \1/' | sort | uniq -c | tr -s ' \n' ' ')"
+		sed 's/^call [0-9]* \(verdict -*[0-9]*\).*/, \1/' | sort | uniq -c | tr -s ' \n' ' ')"
 	[ $((good * 10)) -ge $((all * 9)) ] && [ "$good" -ge 10 ] || fail "$good of $all calls"
 done
+# a socket takes in so many messages at once: those of the liar that were never complete die after 4 s
+sleep 5
 ping_all "after the first"
 
 # ---- the rest in everybody's name: routes are stolen, so only afterwards all is well ----------
