@@ -69,6 +69,7 @@
 #define FLIP_CREDIT_TRIES	5
 #define FLIP_CREDIT_SWEEP_MS	500
 #define FLIP_CREDIT_STUCK_MS	2000
+#define FLIP_REASS_STILL_MS	500	/* then a partial message may make room for another */
 #define FLIP_NEIGH_IDLE_S	300	/* facts 1.9 */
 #define FLIP_SWEEP_S		25	/* facts 1.6 */
 #define FLIP_LOCATE_MS_MIN	100	/* facts 1.8: period */

@@ -2,6 +2,7 @@
 /* Unit tests of FLIP: what can be shown without a device. */
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "flip_int.h"
@@ -397,12 +398,19 @@ static void flip_kunit_reass(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, i, 0, 100, 300));
 	m = flip_kunit_give(test, r, 13, 100, 200, 300);
 	KUNIT_EXPECT_NULL(test, m);
+	/* those that stand still make room, the stillest first: 10 for 14, not 11 and 12 */
+	msleep(FLIP_REASS_STILL_MS + 100);
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 11, 100, 100, 300));
 	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 12, 100, 100, 300));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 14, 0, 100, 300));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 10, 100, 100, 300));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 10, 200, 100, 300));
+	flip_kunit_whole(test, flip_kunit_give(test, r, 11, 200, 100, 300), 300);
 	flip_kunit_whole(test, flip_kunit_give(test, r, 12, 200, 100, 300), 300);
 	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 20, 0, 100, 10001));
 	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 20, 100, 9901, 10001));
 	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 21, 0, 5000, 10000));
-	/* 200 bytes of the two others are there already */
+	/* 100 bytes of another are there already */
 	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 21, 5000, 5000, 10000));
 	flip_reass_destroy(r);
 	KUNIT_EXPECT_EQ(test, before, atomic64_read(&flip_ns(&init_net)->reass_bytes));

@@ -259,6 +259,22 @@ static bool flip_reass_charge(struct flip_reass *r, struct flip_partial *p,
 	return true;
 }
 
+/*
+ * The message that has stood still for longest makes room, if that was for a while: an honest one
+ * moves on, so that those never meant to be completed do not keep others out.
+ */
+static bool flip_reass_make_room(struct flip_reass *r)
+{
+	struct flip_partial *p = list_last_entry(&r->partials, struct flip_partial, list);
+
+	lockdep_assert_held(&r->lock);
+	if (time_before(jiffies, p->when + msecs_to_jiffies(FLIP_REASS_STILL_MS)))
+		return false;
+	flip_stat_inc(r->ns, REASS_EVICTED);
+	flip_partial_free(r, p);
+	return true;
+}
+
 /* take in a packet of a message of several; *@done: the message is whole */
 static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 				      const struct flip_rx *rx, struct flip_partial **done)
@@ -271,7 +287,7 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 	if (!p) {
 		if (rx->offset > FLIP_REASS_EARLY * max(rx->length, 1U))
 			return FLIP_DROP_REASS_GAP;
-		if (r->n_msgs >= r->max_msgs)
+		if (r->n_msgs >= r->max_msgs && !flip_reass_make_room(r))
 			return FLIP_DROP_REASS_MSGS;
 		big = rx->total > READ_ONCE(r->max_bytes);
 		if (big && (!READ_ONCE(r->may_big) || r->has_big))

@@ -61,6 +61,7 @@
 	S(REASS_DUP,		"reass_duplicate")				\
 	S(REASS_OVERLAP,	"reass_overlap")				\
 	S(REASS_TIMEOUT,	"reass_timeout")				\
+	S(REASS_EVICTED,	"reass_evicted")				\
 	S(SOCK_FULL,		"sock_full")					\
 	S(MC_JOINED,		"mc_joined")					\
 	S(EP_FULL,		"ep_full")
