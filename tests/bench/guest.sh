@@ -23,19 +23,33 @@ load()
 	done
 }
 
-# NAME, or NAME+CONDITION: +plain without the devices' offloads, +plain65535 with that MTU too
+# 60 000 addresses known on either side, at the other: packets of as many sources
+routes()
+{
+	local wire=$AMOEBA_TREE/build/userland/tests/flip_wire a b
+
+	a=$(ip netns exec bench-a cat /sys/class/net/veth0/address)
+	b=$(ip netns exec bench-b cat /sys/class/net/veth0/address)
+	ip netns exec bench-a "$wire" veth0 flood source 60000 "$b" >/dev/null
+	ip netns exec bench-b "$wire" veth0 flood source 60000 "$a" >/dev/null
+	echo "# routes: $(ip netns exec bench-a amctl -j route list | grep -c address)," \
+		"$(ip netns exec bench-b amctl -j route list | grep -c address)"
+}
+
+# NAME, or NAME+CONDITION: +plain without the devices' offloads, +plain65535 with that MTU too,
+# +routes with 60 000 routes
 condition()
 {
 	local n now=default
 
 	case $1 in
-	plain|plain65535) now=$1 ;;
+	plain|plain65535|routes) now=$1 ;;
 	esac
 	[ "$now" = "${before:-default}" ] && return
 	before=$now
 	for n in a b; do
 		case $now in
-		default) ip netns exec bench-$n ethtool -K veth0 tso on gso on gro on ;;
+		default|routes) ip netns exec bench-$n ethtool -K veth0 tso on gso on gro on ;;
 		*) ip netns exec bench-$n ethtool -K veth0 tso off gso off gro off ;;
 		esac
 		case $now in
@@ -43,6 +57,7 @@ condition()
 		*) ip -n bench-$n link set veth0 mtu 1500 ;;
 		esac
 	done
+	[ $now = routes ] && routes
 }
 
 one()

@@ -72,6 +72,16 @@ static void start(struct bench *b)
 	usleep(200000);		/* the server binds */
 }
 
+/* forget where the server is before each message */
+static void start_cold(struct bench *b)
+{
+	int inval = FLIP_SEND_INVAL;
+
+	start(b);
+	if (setsockopt(b->fd[0], SOL_FLIP, FLIP_SENDFLAGS, &inval, sizeof(inval)))
+		die("FLIP_SENDFLAGS");
+}
+
 static void call(struct bench *b)
 {
 	ssize_t out = b->mib ? (ssize_t)MIB : b->bytes ? b->bytes : 1;
@@ -90,6 +100,8 @@ struct bench flip_benches[] = {
 	  .connect = start, .call = call },
 	{ .name = "flip_1mib_veth", .where = VETH, .mib = true, .serve = serve,
 	  .connect = start, .call = call },
+	{ .name = "flip_locate_veth", .where = VETH, .serve = serve, .connect = start_cold,
+	  .call = call },
 	{ .name = "flip_echo_1b_guests", .where = GUESTS, .serve = serve, .connect = start,
 	  .call = call },
 	{ .name = NULL }
