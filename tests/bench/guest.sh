@@ -74,6 +74,8 @@ one()
 	for n in a b; do
 		ip -n bench-$n link set veth0 up
 		ip netns exec bench-$n amctl net add veth0 || return 1
+		# a hundred a second is for strangers
+		ip netns exec bench-$n sysctl -qw net.flip.locate_rate=1000000
 	done
 	sleep 1			# duplicate address detection and the like are over
 	for n; do
