@@ -11,6 +11,13 @@ for h in $hosts; do
 	echoing $h "$tmp/$h"
 	declare "$h=$address"
 done
+# a LOCATE on its way makes routers forget the address, and what meets it there bounces: all are found
+# before, so that nothing may be lost afterwards
+for h in $hosts; do
+	for to in $hosts; do
+		[ $h = $to ] || check "$h finds $to" in_ns $h "$tool" ping "${!to}" 10 1 timeout 20000
+	done
+done
 flows=()
 for h in $hosts; do
 	for to in $hosts; do
