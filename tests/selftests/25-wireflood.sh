@@ -9,7 +9,7 @@
 #	                \-- b
 #
 # nodes: 1
-# suites: badwire distribution
+# suites: badwire
 # timeout: 420
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
