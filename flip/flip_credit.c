@@ -166,6 +166,7 @@ static struct sk_buff *flip_credit_pick(struct flip_neigh *neigh)
 		skb = __skb_dequeue(&flow->fwd);
 		flow->fwd_turn = false;
 		neigh->n_queued--;
+		atomic_dec(&neigh->network->ns->n_forwards);
 	}
 	list_del_init(&flow->ready);
 	flip_flow_make_ready(neigh, flow);
@@ -308,7 +309,8 @@ int flip_credit_forward(struct flip_neigh *neigh, struct sk_buff *skb, flip_addr
 		spin_unlock_bh(&neigh->lock);
 		return 0;
 	}
-	if (neigh->n_queued >= FLIP_CREDIT_QUEUE)
+	if (neigh->n_queued >= FLIP_CREDIT_QUEUE ||
+	    atomic_read(&ns->n_forwards) >= FLIP_CREDIT_QUEUE_ALL)
 		goto drop;
 	flow = flip_flow_get(neigh, dst);
 	if (!flow)
@@ -319,6 +321,7 @@ int flip_credit_forward(struct flip_neigh *neigh, struct sk_buff *skb, flip_addr
 	}
 	__skb_queue_tail(&flow->fwd, skb);
 	neigh->n_queued++;
+	atomic_inc(&ns->n_forwards);
 	flip_flow_make_ready(neigh, flow);
 	flip_credit_push(neigh, 0);
 	spin_unlock_bh(&neigh->lock);
@@ -697,6 +700,7 @@ void flip_credit_bury(struct flip_neigh *neigh)
 			flip_flow_put(flow);
 		}
 	}
+	atomic_sub(neigh->n_queued, &ns->n_forwards);
 	neigh->n_queued = 0;
 	if (timer_delete(&neigh->timer))
 		flip_neigh_put(neigh);

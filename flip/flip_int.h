@@ -58,12 +58,14 @@
 #define FLIP_LOOP_ENTRIES	1024	/* facts 1.5 */
 #define FLIP_MAX_MC		256	/* group MACs taken on one network, facts 1.5 */
 #define FLIP_LOCAL_QUEUE	1024	/* packets waiting for the end of an upcall, per CPU */
-#define FLIP_CREDIT_QUEUE	256	/* forwarded packets waiting for one neighbour's credits */
 #define FLIP_CREDIT_WINDOW	32	/* packets one sender prepares ahead of credits */
 #define FLIP_CREDITS		8	/* facts 1.9 */
 #define FLIP_CREDIT_OWED	(FLIP_CREDITS - 2)
 #define FLIP_CREDITS_OURS	64	/* between our kind */
 #define FLIP_CREDIT_OWED_OURS	24
+/* forwarded packets waiting for one neighbour's credits: from 32 others, all they may send at once */
+#define FLIP_CREDIT_QUEUE	(32 * FLIP_CREDITS_OURS)
+#define FLIP_CREDIT_QUEUE_ALL	32768	/* for those of all neighbours */
 #define FLIP_CREDIT_LARGE	0x80	/* in the count of DATA: our window is that of our kind */
 #define FLIP_CREDIT_ORDER	2	/* jiffies after which a packet is surely on the wire */
 #define FLIP_CREDIT_TRIES	5
@@ -125,6 +127,7 @@ struct flip_loop {
  * @loops: the cache, there from the first network on
  * @seed: of all hashes
  * @reass_bytes: truesize of partial messages
+ * @n_forwards: packets that wait for credits, of all neighbours
  * @sweep: ages routes and neighbours
  * @sysctl: registered table
  */
@@ -161,6 +164,7 @@ struct flip_ns {
 	u32			seed;
 
 	atomic64_t		reass_bytes;
+	atomic_t		n_forwards;
 	struct delayed_work	sweep;
 	struct ctl_table_header	*sysctl;
 };

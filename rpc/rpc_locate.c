@@ -194,8 +194,7 @@ static void say_kind(struct amrpc_wire *w, struct net *net)
 		put_unaligned_le32(flip_payload_least(net), &w->kid);
 }
 
-static void said_kind(const struct amrpc_wire *w, struct net *net,
-			    const struct flip_rx *rx)
+static void said_kind(const struct amrpc_wire *w, struct net *net, const struct flip_rx *rx)
 {
 	bool ours = w->flags & AMRPC_F_OURS;
 
@@ -213,7 +212,6 @@ static void send_locate(struct amrpc_call *call, u16 hops)
 	u8 p[4 + AMRPC_HDR];
 
 	say_kind(&w, call->file->an->net);
-
 	put_unaligned_be32(FLIP_BCAST_RPC, p);
 	amrpc_wire_put(p + 4, &w);
 	amrpc_send_one(call->file, p, sizeof(p), NULL, 0, &how);

@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Five machines of our kind, each with 64 credits at a router, send to one behind it that is slow and
+# gives eight: all of it waits at the router, nothing is lost.
+#
+#	s1 s2 s3 s4 s5, each on a network of its own, all at r; r -- d, 50 ms
+#
+# nodes: 1
+# suites: kind
+# timeout: 120
+
+. "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
+need_flip
+[ -c /dev/amoeba ] || modprobe amoeba || { echo "FAIL: modprobe amoeba"; exit 1; }
+amctl=$AMOEBA_TREE/build/userland/bin/amctl
+sources="s1 s2 s3 s4 s5"
+
+ns r d $sources
+link d e0 r rd
+for s in $sources; do link "$s" e0 r "$s"; done
+receiver d "$tmp/out" count 100000 echo 1
+
+# each calls a server on the router: so both know their kind
+ip netns exec r "$tests/rpc_server" getport=746573740000 echo=1 count=0 >"$tmp/srv" 2>&1 &
+background+=($!)
+wait_for 10 in_ns r grep -q 'waiting 1' /proc/net/amoeba/ports || fail "no server: $(cat "$tmp/srv")"
+for s in $sources; do
+	in_ns "$s" "$tests/rpc_client" port=5884075ce686 >"$tmp/cli" 2>&1
+	grep -q "verdict 0" "$tmp/cli" || fail "$s: $(cat "$tmp/cli")"
+	expect "$s and the router" "$(in_ns "$s" "$nl" dump neigh-get)" "* quota=64 *"
+	check "$s finds d" in_ns "$s" "$tool" ping "$address" 10 1 timeout 20000
+done
+check "slow" in_ns r "$amctl" net set rd delay 50
+expect "d is not known to be our kind" "$(in_ns r "$nl" dump neigh-get | grep 'ifname=rd ')" \
+	"* quota=8 *"
+
+pids=()
+for s in $sources; do
+	ip netns exec "$s" "$tool" ping "$address" 100000 1 timeout 30000 >"$tmp/$s" 2>&1 &
+	pids+=($!)
+done
+for pid in "${pids[@]}"; do wait "$pid" || fail "a message was lost: $(cat "$tmp"/s?)"; done
+expect "the router's queue was long enough" "$(stat r drop_credit_full)" 0
+finish
