@@ -12,7 +12,8 @@
  *	   |                |-- time-out: RECEIVED; NAK to it: same request again, RETRANS
  *	   |                |-- NAK to the request: again at once, the 5th: locate again
  *	   |                \-- bounced: again with a forced relocation, else locate again;
- *	   |                    our kind answers a port locate, so that one at once
+ *	   |                    our kind answers a port locate, so that one at once, also
+ *	   |                    when the way was gone before the request left
  *	   \-- only while no copy can still be executed
  *
  * call->live says that a copy of the REQUEST may still be executed, call->older that one of
@@ -210,7 +211,7 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 	};
 	struct iov_iter it = *send;
 	u8 hdr[AMRPC_MSG_HDR];
-	bool was_live, was_older;
+	bool was_live, was_older, may_locate;
 	int err;
 
 	memcpy(&w.kid, f->an->kid, 8);
@@ -242,9 +243,15 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 	err = -EHOSTUNREACH;
 	if (len <= AMRPC_ONE_PACKET && !(fflags & FLIP_SEND_INVAL))
 		err = amrpc_send_one(f, hdr, sizeof(hdr), &it, len, &how);
-	if (err == -EHOSTUNREACH || err == -ENETUNREACH) {
+	/*
+	 * A way that is gone is what the request of another thread left when it bounced: our kind
+	 * answers for the port faster than anybody for an address that may be gone, too.
+	 */
+	may_locate = !call->ours || was_live || fflags & FLIP_SEND_INVAL;
+	if ((err == -EHOSTUNREACH && (may_locate || len > AMRPC_ONE_PACKET)) ||
+	    err == -ENETUNREACH) {
 		it = *send;
-		how.ltime_ms = AMOEBA_LOCATE_MS;
+		how.ltime_ms = may_locate ? AMOEBA_LOCATE_MS : 0;
 		err = flip_send_msg(f->ep, hdr, sizeof(hdr), &it, &how, tmo);
 	}
 	if (err) {

@@ -75,20 +75,30 @@ serve_one()
 
 # the next call meets an address that is gone: asks for the port anew, at once. An original would
 # look for the address itself for 6300 ms first, and 20-replay-ends shows that we do with originals.
+# So does one that finds no way there, because what somebody else sent came back before.
 restarted()
 {
-	local i
+	local way size old
+	: >"$tmp/0"
+	head -c 20000 /dev/zero >"$tmp/20000"
 	serve_one
 	in_ns o1 "$tests/rpc_client" port=$putport >"$tmp/cli" 2>&1
-	for i in 1 2 3; do
+	for way in known gone; do for size in 0 20000; do
+		old=$(in_ns o1 awk -v p=$putport '$1 == p { print $4 }' /proc/net/amoeba/cache)
 		kill -9 $(ip netns pids o2)
 		wait $server 2>/dev/null
 		quiet o2
 		serve_one
-		in_ns o1 "$tests/rpc_client" port=$putport >"$tmp/cli" 2>&1
+		if [ $way = gone ]; then
+			in_ns o1 "$tests/flip_tool" send "$old" 1 wait 1000 >/dev/null 2>&1
+			case $(in_ns o1 "$amctl" route list) in
+			*$old*) fail "restarted: still a way to $old" ;;
+			esac
+		fi
+		in_ns o1 "$tests/rpc_client" port=$putport data="$tmp/$size" >"$tmp/cli" 2>&1
 		awk '/verdict 0/ && $6 < 5000 { ok = 1 } END { exit !ok }' "$tmp/cli" ||
-			fail "restarted: $(cat "$tmp/cli" "$tmp/srv")"
-	done
+			fail "restarted, way $way, $size bytes: $(cat "$tmp/cli" "$tmp/srv")"
+	done; done
 	kill -9 $(ip netns pids o2)
 	wait $server 2>/dev/null
 	echo "restarted: $(cat "$tmp/cli")"
