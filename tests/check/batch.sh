@@ -10,32 +10,37 @@
 set -u
 layers=/run/layers
 
+# Starting a program takes up to a quarter of a second in an emulated debug kernel: hence few.
+
 clean() {
-	local m n left
+	local n left links=() eth0=()
 	# every process but init and this one
 	kill -KILL -1 2>/dev/null
-	for n in $(ip netns list 2>/dev/null | cut -d' ' -f1); do
-		ip netns delete "$n"
-	done
+	ip -all netns delete
 	for n in /sys/class/net/*; do
+		[ -L "$n" ] || continue		# bonding_masters
 		n=${n##*/}
-		case $n in lo|eth0) ;; *) ip link delete "$n" 2>/dev/null;; esac
+		case $n in
+		lo)	;;
+		eth0)	eth0=("addr flush dev eth0" "link set eth0 nomaster up" "link set eth0 promisc off")
+			printf 'qdisc del dev eth0 %s\n' root clsact | tc -force -batch - 2>/dev/null ;;
+		*)	links+=("link delete $n") ;;
+		esac
 	done
-	tc qdisc del dev eth0 root 2>/dev/null
-	tc qdisc del dev eth0 clsact 2>/dev/null
-	ip addr flush dev eth0
-	ip link set eth0 nomaster up 2>/dev/null
-	ip link set eth0 promisc off
+	# the second end of a pair goes with the first
+	printf '%s\n' "${links[@]}" "${eth0[@]}" | ip -force -batch - 2>/dev/null
 	for ((n = 0; n < 50; n++)); do
-		left=$(cut -d' ' -f1 /proc/modules | grep -E '^(amoeba|flip)')
+		left=
+		while read -r m _; do
+			case $m in amoeba*|flip*) left+=" $m" ;; esac
+		done </proc/modules
 		[ -z "$left" ] && break
-		for m in $left; do
-			rmmod "$m" 2>/dev/null
-		done
-		sleep 0.1
+		[ $n = 0 ] || sleep 0.1
+		# users first
+		rmmod amoeba flip amoeba_cap 2>/dev/null
 	done
 	if [ -n "$left" ]; then
-		echo "modules still in use after the test: $left"
+		echo "modules still in use after the test:$left"
 		return 1
 	fi
 	umount -R "$layers" 2>/dev/null || umount -l "$layers"
@@ -43,27 +48,28 @@ clean() {
 
 run() {
 	local limit=$1 test=$2 d
-	mkdir -p $layers
+	local fstab="test $layers/root overlay lowerdir=/,upperdir=$layers/up,workdir=$layers/work"
+	[ -d $layers ] || mkdir $layers
 	mount -t tmpfs layers $layers || return 1
+	for d in /proc /sys /dev /run; do
+		fstab+=$'\n'"$d $layers/root$d none rbind"
+	done
+	for d in /lib/amoeba "/lib/modules/${release:=$(uname -r)}"; do
+		[ -d "$d" ] && fstab+=$'\n'"$d $layers/root$d none bind"
+	done
 	mkdir $layers/{up,work,root}
-	mount -t overlay -o "lowerdir=/,upperdir=$layers/up,workdir=$layers/work" \
-		test $layers/root || return 1
-	for d in proc sys dev run; do
-		mount --rbind /$d $layers/root/$d
-	done
-	for d in /lib/amoeba "/lib/modules/$(uname -r)"; do
-		[ -d "$d" ] && mkdir -p "$layers/root$d" && mount --bind "$d" "$layers/root$d"
-	done
+	echo "$fstab" >$layers/fstab
+	mount -a -T $layers/fstab || return 1
 	timeout -k 5 "$limit" unshare -m bash -c '
-		mount --make-rprivate / && cd "$1/root" && mount -n --move . / || exit 125
+		cd "$1/root" && mount -n --move . / || exit 125
 		exec chroot . bash -c "cd \"\$1\"; exec bash \"\$2\"" bash "$2" "$3"' \
 		bash $layers "$AMOEBA_TREE" "$test"
 }
 
 for job in "$@"; do
 	limit=${job%%:*} test=${job#*:}
-	name=$(basename "$test" .sh)
-	barrier "begin.$name" 120 || exit 1
+	name=${test##*/} name=${name%.sh}
+	[ "$NODES" = 1 ] || barrier "begin.$name" 120 || exit 1
 	echo "check: begin $name" >/dev/kmsg
 	begin=$SECONDS
 	run "$limit" "$test" >"$SHARED/$name.log.$NODE" 2>&1 </dev/null
@@ -71,7 +77,7 @@ for job in "$@"; do
 	[ $status = 124 ] && echo "not ok: took longer than $limit seconds" \
 		>>"$SHARED/$name.log.$NODE"
 	seconds=$((SECONDS - begin))
-	barrier "end.$name" $((limit + 60)) || exit 1
+	[ "$NODES" = 1 ] || barrier "end.$name" $((limit + 60)) || exit 1
 	cd /
 	if ! clean >>"$SHARED/$name.log.$NODE" 2>&1; then
 		echo "$name: $(tail -n 1 "$SHARED/$name.log.$NODE")"
