@@ -588,8 +588,22 @@ int flip_xmit_neigh(struct flip_neigh *neigh, struct sk_buff *skb, const struct 
 		    struct flip_neigh *from);
 int flip_hdr_push(struct sk_buff *skb, const struct flip_hdr *h);
 
+/**
+ * struct flip_reass_owner - whose memory a message larger than the reassembler's limit is, too
+ * @charge: @bytes more, truesize; false: there is no room
+ * @uncharge: of a message that was not completed
+ *
+ * Both are called with the reassembler's lock, which comes before theirs. What is charged for a
+ * complete message goes with it (flip_msg.charge).
+ */
+struct flip_reass_owner {
+	bool (*charge)(void *owner, unsigned int bytes);
+	void (*uncharge)(void *owner, u64 bytes);
+};
+
 /* flip_reass.c */
 void flip_reass_limit(struct flip_reass *r, u64 max_bytes);
+void flip_reass_owned(struct flip_reass *r, const struct flip_reass_owner *ops, void *owner);
 
 /* flip_later.c */
 struct flip_later_msg;

@@ -13,8 +13,8 @@
  * it. Partial messages are few (max_msgs), so they are a list, the one added to last in front.
  * Their memory is bounded twice: by the reassembler in payload, by the namespace in truesize, which
  * is counted in 64 bits. A message larger than the whole of the reassembler's limit may be
- * bounded by the namespace alone, one at a time, and then stays charged until it has been read. One
- * timer per reassembler runs while there are partial messages.
+ * bounded by the namespace and its owner's memory cgroup alone, one at a time, and then stays charged
+ * to both until it has been read. One timer per reassembler runs while there are partial messages.
  */
 #include <linux/export.h>
 #include <linux/slab.h>
@@ -52,6 +52,8 @@ struct flip_reass {
 	u64			max_bytes;
 	bool			may_big;
 	bool			has_big;
+	const struct flip_reass_owner *ops;
+	void			*owner;
 	struct timer_list	timer;
 };
 
@@ -68,6 +70,8 @@ static void flip_partial_uncharge(struct flip_reass *r, struct flip_partial *p)
 		return;
 	}
 	atomic64_sub(p->truesize, &r->ns->reass_bytes);
+	if (p->big && r->ops)
+		r->ops->uncharge(r->owner, p->truesize);
 }
 
 static void flip_partial_free(struct flip_reass *r, struct flip_partial *p)
@@ -129,6 +133,13 @@ EXPORT_SYMBOL_GPL(flip_reass_destroy);
 void flip_reass_limit(struct flip_reass *r, u64 max_bytes)
 {
 	WRITE_ONCE(r->max_bytes, max_bytes);
+}
+
+/* before the first packet */
+void flip_reass_owned(struct flip_reass *r, const struct flip_reass_owner *ops, void *owner)
+{
+	r->ops = ops;
+	r->owner = owner;
 }
 
 void flip_reass_big(struct flip_reass *r, bool allow)
@@ -239,24 +250,40 @@ static bool flip_partial_append(struct flip_partial *p, struct sk_buff *skb)
 	} while (1);
 }
 
-/* memory for one more packet */
-static bool flip_reass_charge(struct flip_reass *r, struct flip_partial *p,
-			      const struct sk_buff *skb)
+/* memory for one more packet; FLIP_STAT_NONE: there is */
+static enum flip_stat flip_reass_charge(struct flip_reass *r, struct flip_partial *p,
+					const struct sk_buff *skb)
 {
 	struct flip_ns *ns = r->ns;
 
 	if (!p->big && r->bytes + skb->len > READ_ONCE(r->max_bytes))
-		return false;
+		return FLIP_DROP_REASS_BYTES;
 	if (atomic64_add_return(skb->truesize, &ns->reass_bytes) >
 	    READ_ONCE(ns->tune.reass_bytes)) {
 		atomic64_sub(skb->truesize, &ns->reass_bytes);
-		return false;
+		return FLIP_DROP_REASS_BYTES;
+	}
+	if (p->big && r->ops && !r->ops->charge(r->owner, skb->truesize)) {
+		atomic64_sub(skb->truesize, &ns->reass_bytes);
+		return FLIP_DROP_REASS_CGROUP;
 	}
 	p->truesize += skb->truesize;
 	p->bytes += skb->len;
 	if (!p->big)
 		r->bytes += skb->len;
-	return true;
+	return FLIP_STAT_NONE;
+}
+
+static void flip_reass_uncharge_one(struct flip_reass *r, struct flip_partial *p,
+				    const struct sk_buff *skb)
+{
+	p->truesize -= skb->truesize;
+	p->bytes -= skb->len;
+	if (!p->big)
+		r->bytes -= skb->len;
+	else if (r->ops)
+		r->ops->uncharge(r->owner, skb->truesize);
+	atomic64_sub(skb->truesize, &r->ns->reass_bytes);
 }
 
 /*
@@ -280,6 +307,7 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 				      const struct flip_rx *rx, struct flip_partial **done)
 {
 	struct flip_partial *p = flip_partial_find(r, rx);
+	enum flip_stat why;
 	bool big;
 
 	lockdep_assert_held(&r->lock);
@@ -307,20 +335,17 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 		flip_partial_free(r, p);
 		return FLIP_DROP_REASS_GAP;
 	}
-	if (!flip_reass_charge(r, p, skb)) {
+	why = flip_reass_charge(r, p, skb);
+	if (why != FLIP_STAT_NONE) {
 		flip_partial_free(r, p);
-		return FLIP_DROP_REASS_BYTES;
+		return why;
 	}
 	p->msg->rx.flags = ((p->msg->rx.flags | rx->flags) & FLIP_F_UNSAFE) |
 			   (p->msg->rx.flags & rx->flags & FLIP_F_SECURITY);
 	if (rx->offset > p->next) {
 		if (flip_partial_keep(p, skb, rx->offset))
 			return FLIP_STAT_NONE;
-		p->truesize -= skb->truesize;
-		p->bytes -= skb->len;
-		if (!p->big)
-			r->bytes -= skb->len;
-		atomic64_sub(skb->truesize, &r->ns->reass_bytes);
+		flip_reass_uncharge_one(r, p, skb);
 		return FLIP_STAT_REASS_DUP;
 	}
 	p->when = jiffies;

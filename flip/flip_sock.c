@@ -7,7 +7,12 @@
  * is set once, so sendmsg(2) uses it without a lock. Messages come in upcalls, are put together
  * by a reassembler, and wait in sk_receive_queue as one skb, the packets of a larger one on its
  * frag_list, charged as a whole to the receive buffer and the memory cgroup. What would exceed
- * the buffer is dropped and counted: datagrams.
+ * the buffer is dropped and counted: datagrams. One message larger than the buffer is charged to the
+ * namespace and the memory cgroup packet by packet, until it has been read.
+ *
+ * sk_receive_queue.lock covers sk_forward_alloc, too: upcalls come on several processors at once,
+ * and readers free what they have read. The reassembler's lock comes before it. It is taken with
+ * bottom halves off, which is what tells sock.c not to sleep for memory.
  *
  * A message of one packet is sent or queued for a locate at once; its failure is told on the error
  * queue. A larger one keeps the caller until its last packet has left; its failure is an errno. With
@@ -17,6 +22,7 @@
 #include <linux/cred.h>
 #include <linux/errqueue.h>
 #include <linux/filter.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/net.h>
@@ -58,18 +64,17 @@ struct flip_sock_cb {
 
 static atomic_long_t flip_memory_allocated;
 static DEFINE_PER_CPU(int, flip_memory_per_cpu_fw_alloc);
-static unsigned long flip_memory_pressure;
 static long flip_mem[3];
 /* what a socket may always have, also when all together have too much; sock.c follows the pointers */
 static int flip_mem_min = PAGE_SIZE;
 
+/* no memory_pressure: that is for those who count their sockets, sock.c follows that pointer, too */
 static struct proto flip_raw_proto = {
 	.name			= "FLIP",
 	.owner			= THIS_MODULE,
 	.obj_size		= sizeof(struct flip_sock),
 	.memory_allocated	= &flip_memory_allocated,
 	.per_cpu_fw_alloc	= &flip_memory_per_cpu_fw_alloc,
-	.memory_pressure	= &flip_memory_pressure,
 	.sysctl_mem		= flip_mem,
 	.sysctl_wmem		= &flip_mem_min,
 	.sysctl_rmem		= &flip_mem_min,
@@ -124,14 +129,107 @@ out:
 	return head;
 }
 
+/*
+ * Is the memory cgroup full? What is charged in softirq is never refused there: a packet or the
+ * receive buffer do no harm, but this one may be a gigabyte.
+ */
+static bool flip_sock_cgroup_full(const struct sock *sk)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *memcg;
+
+	for (memcg = sk->sk_memcg; memcg; memcg = parent_mem_cgroup(memcg))
+		if (page_counter_read(&memcg->memory) >= READ_ONCE(memcg->memory.max))
+			return true;
+#endif
+	return false;
+}
+
+/*
+ * Memory of the socket's cgroup. The reassembler asks for each packet of a large message; so what is
+ * taken at once is a page or two, and sk_forward_alloc, an int, does not overflow.
+ */
+static bool flip_sock_charge(void *owner, unsigned int bytes)
+{
+	struct sock *sk = owner;
+	bool ok;
+
+	spin_lock_bh(&sk->sk_receive_queue.lock);
+	ok = bytes <= sk->sk_forward_alloc ||
+	     (!flip_sock_cgroup_full(sk) && __sk_mem_schedule(sk, bytes, SK_MEM_RECV));
+	if (ok)
+		sk_mem_charge(sk, bytes);
+	spin_unlock_bh(&sk->sk_receive_queue.lock);
+	return ok;
+}
+
+static void flip_sock_uncharge(void *owner, u64 bytes)
+{
+	struct sock *sk = owner;
+
+	spin_lock_bh(&sk->sk_receive_queue.lock);
+	while (bytes) {
+		int some = min_t(u64, bytes, SZ_1G);
+
+		sk_mem_uncharge(sk, some);
+		bytes -= some;
+	}
+	spin_unlock_bh(&sk->sk_receive_queue.lock);
+}
+
+static const struct flip_reass_owner flip_sock_reass_owner = {
+	.charge		= flip_sock_charge,
+	.uncharge	= flip_sock_uncharge,
+};
+
+/* destructor of what is in the queue: sock_rfree() under the lock */
+static void flip_sock_rfree(struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+
+	atomic_sub(skb->truesize, &sk->sk_rmem_alloc);
+	flip_sock_uncharge(sk, skb->truesize);
+}
+
+/* memory of a message larger than the buffer */
+static void flip_sock_big_uncharge(struct sock *sk, u64 charge)
+{
+	flip_reass_uncharge(sock_net(sk), charge);
+	flip_sock_uncharge(sk, charge);
+}
+
 /* a message larger than the buffer goes: the next may come */
 static void flip_sock_big_free(struct sk_buff *skb)
 {
 	struct sock *sk = skb->sk;
 
-	flip_reass_uncharge(sock_net(sk), flip_sock_cb(skb)->charge);
+	flip_sock_big_uncharge(sk, flip_sock_cb(skb)->charge);
 	WRITE_ONCE(flip_sk(sk)->big_unread, false);
-	sock_rfree(skb);
+	flip_sock_rfree(skb);
+}
+
+/* into the queue, if the buffer has room; large messages have been charged already */
+static bool flip_sock_queue(struct sock *sk, struct sk_buff *skb, bool big)
+{
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
+	bool ok = false;
+
+	skb_orphan(skb);
+	spin_lock_bh(&queue->lock);
+	if ((u64)atomic_read(&sk->sk_rmem_alloc) + skb->truesize > READ_ONCE(sk->sk_rcvbuf) ||
+	    !sk_rmem_schedule(sk, skb, skb->truesize))
+		goto out;
+	skb->sk = sk;
+	skb->destructor = big ? flip_sock_big_free : flip_sock_rfree;
+	atomic_add(skb->truesize, &sk->sk_rmem_alloc);
+	sk_mem_charge(sk, skb->truesize);
+	if (big)
+		WRITE_ONCE(flip_sk(sk)->big_unread, true);
+	__skb_queue_tail(queue, skb);
+	ok = true;
+out:
+	spin_unlock_bh(&queue->lock);
+	return ok;
 }
 
 static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const struct flip_rx *rx)
@@ -139,8 +237,8 @@ static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const str
 	struct sock *sk = flip_ep_priv(ep);
 	struct flip_sock *fs = flip_sk(sk);
 	struct flip_ns *ns = ep->ns;
-	enum flip_stat why = FLIP_DROP_SOCK_RCVBUF;
 	struct flip_sock_cb *cb;
+	enum flip_stat why;
 	struct flip_msg *m;
 	struct flip_rx whole;
 	u64 charge = 0;
@@ -156,14 +254,11 @@ static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const str
 		whole = m->rx;
 		charge = m->charge;
 		skb = flip_sock_join(ns, m);
-		if (!skb)
+		if (!skb) {
+			if (charge)
+				flip_sock_big_uncharge(sk, charge);
 			return;
-	}
-	if ((u64)atomic_read(&sk->sk_rmem_alloc) + skb->truesize > READ_ONCE(sk->sk_rcvbuf) ||
-	    !sk_rmem_schedule(sk, skb, skb->truesize)) {
-		flip_stat_inc(ns, SOCK_FULL);
-		atomic_inc(&sk->sk_drops);
-		goto drop;
+		}
 	}
 	why = FLIP_DROP_SOCK_FILTER;
 	if (sk_filter(sk, skb))
@@ -174,17 +269,17 @@ static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const str
 		.network = whole.network, .hops = whole.hops, .flags = whole.flags,
 	};
 	skb->dev = NULL;
-	skb_set_owner_r(skb, sk);
-	if (charge) {
-		WRITE_ONCE(fs->big_unread, true);
-		skb->destructor = flip_sock_big_free;
+	if (!flip_sock_queue(sk, skb, charge)) {
+		flip_stat_inc(ns, SOCK_FULL);
+		atomic_inc(&sk->sk_drops);
+		why = FLIP_DROP_SOCK_RCVBUF;
+		goto drop;
 	}
-	skb_queue_tail(&sk->sk_receive_queue, skb);
 	sk->sk_data_ready(sk);
 	return;
 drop:
 	if (charge)
-		flip_reass_uncharge(sock_net(sk), charge);
+		flip_sock_big_uncharge(sk, charge);
 	flip_drop(ns, NULL, skb, why);
 }
 
@@ -392,6 +487,7 @@ static int flip_sock_make_ep(struct sock *sk, flip_addr_t priv)
 	reass = flip_reass_create(sock_net(sk), sk->sk_rcvbuf, FLIP_SOCK_PARTIAL);
 	if (!reass)
 		return -ENOMEM;
+	flip_reass_owned(reass, &flip_sock_reass_owner, sk);
 	fs->reass = reass;	/* the first upcall may come before we are back */
 	ep = flip_ep_create(sock_net(sk), priv, &flip_sock_ep_ops, THIS_MODULE, sk);
 	if (IS_ERR(ep)) {
@@ -605,6 +701,7 @@ static void flip_sock_destruct(struct sock *sk)
 	skb_queue_purge(&sk->sk_error_queue);
 	WARN_ON_ONCE(atomic_read(&sk->sk_rmem_alloc));
 	sk_mem_reclaim_final(sk);
+	WARN_ON_ONCE(sk->sk_forward_alloc);
 }
 
 static const struct proto_ops flip_sock_ops = {
@@ -679,14 +776,12 @@ static int flip_sock_create(struct net *net, struct socket *sock, int protocol, 
 
 int flip_sock_init(void)
 {
-	unsigned long limit = max(nr_free_buffer_pages() / 4, 128UL);
+	unsigned long limit = max(nr_free_buffer_pages() / 2, 256UL);
 	int err;
 
 	if (!flip_family)
 		return 0;
-	flip_mem[0] = limit / 4 * 3;
-	flip_mem[1] = limit;
-	flip_mem[2] = limit * 2;
+	flip_mem[0] = flip_mem[1] = flip_mem[2] = limit;
 	err = flip_later_module_init();
 	if (err)
 		return err;

@@ -100,6 +100,7 @@
 	D(REASS_TOTAL,		"reass_total")	/* total changed within a message */ \
 	D(REASS_BYTES,		"reass_bytes")	/* memory for reassembly is full */ \
 	D(REASS_MSGS,		"reass_msgs")	/* too many partial messages */	\
+	D(REASS_CGROUP,		"reass_cgroup")	/* receiver's memory cgroup is full */ \
 	D(SOCK_RCVBUF,		"sock_rcvbuf")	/* receive buffer full */	\
 	D(SOCK_FILTER,		"sock_filter")	/* socket filter said no */	\
 	D(UNDELIVERED,		"undelivered")	/* bounced, owner gone */

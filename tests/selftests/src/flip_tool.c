@@ -237,7 +237,7 @@ static void send_to(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len
 }
 
 /* take one entry of the error queue if it comes within @ms, and print it unless @quiet */
-static int undelivered(int fd, long ms, int quiet)
+static int undelivered(int fd, long ms, int quiet, double begin)
 {
 	struct sockaddr_flip to;
 	uint8_t buf[2048];
@@ -250,7 +250,6 @@ static int undelivered(int fd, long ms, int quiet)
 	struct pollfd p = { .fd = fd, .events = 0 };
 	struct sock_extended_err *e;
 	struct cmsghdr *c;
-	double begin = now();
 	ssize_t n;
 
 	if (poll(&p, 1, ms) <= 0)
@@ -284,7 +283,7 @@ static int do_recv(void)
 	for (n = 0; n < count; n++) {
 		while (!receive(fd, buf, size, timeout_ms, &r)) {
 			/* an answer that could not be delivered woke us */
-			if (undelivered(fd, 0, 1))
+			if (undelivered(fd, 0, 1, 0))
 				continue;
 			printf("timeout after %ld\n", n);
 			return 2;
@@ -335,7 +334,7 @@ static int do_send(const char *dst, size_t len)
 	if (keep)
 		printf("refused %ld\n", refused);
 	fflush(stdout);
-	for (n = 0; wait_ms && n < errors && undelivered(fd, wait_ms, 0); n++)
+	for (n = 0; wait_ms && n < errors && undelivered(fd, wait_ms, 0, begin); n++)
 		;
 	if (wait_ms && !n)
 		printf("no error within %ld ms\n", wait_ms);
@@ -390,7 +389,7 @@ static enum fate answer_to(int fd, const uint8_t *out, uint8_t *in, size_t len, 
 		if (left <= 0 || poll(&p, 1, left) <= 0)
 			return LOST;
 		if (p.revents & POLLERR) {
-			if (undelivered(fd, 0, 1))
+			if (undelivered(fd, 0, 1, 0))
 				return BOUNCED;
 			continue;
 		}
