@@ -212,6 +212,7 @@ struct amrpc_call {
 	u16			server_idx;	/* learnt from HEREIS, ACK */
 	u16			rtt;		/* ms */
 	bool			ours;		/* the peer said that it is our kind */
+	bool			doubted;	/* that only untrusted ways lead there: once located anew */
 	u16			req_dest;	/* dest field of the last REQUEST: names the copy */
 	flip_addr_t		peer;
 	unsigned int		copies;		/* REQUESTs sent under this tid */

@@ -319,6 +319,22 @@ static int lost_verdict(struct amrpc_call *call)
 #define BUSY	2	/* the same, after a while: the servers here have full queues */
 #define BUSY_MS	10
 
+/*
+ * Only untrusted ways are known. That may be what a third one learned, who looked for our server over
+ * an untrusted network, or has changed since: our kind answers a port locate, and trust comes back
+ * along with the answer. So once a call.
+ */
+static int unsafe(struct amrpc_call *call, struct amrpc_net *an)
+{
+	if (READ_ONCE(call->live))
+		return AMOEBA_RPC_FAILURE;
+	if (!call->ours || call->doubted)
+		return AMOEBA_RPC_UNSAFE;
+	call->doubted = true;
+	amrpc_loc_drop(an, call->port, call->peer);
+	return AGAIN;
+}
+
 static void forward(struct amrpc_call *call)
 {
 	struct amrpc_wire w = {
@@ -369,7 +385,7 @@ sent:
 		amrpc_loc_drop(an, call->port, call->peer);
 		return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AGAIN;
 	case -ENETUNREACH:
-		return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AMOEBA_RPC_UNSAFE;
+		return unsafe(call, an);
 	case -ETIMEDOUT:
 		return lost_verdict(call);
 	default:
@@ -394,7 +410,7 @@ sent:
 			goto resend_plain;
 		}
 		if (ev & AMRPC_EV_UNSAFE)
-			return call->live ? AMOEBA_RPC_FAILURE : AMOEBA_RPC_UNSAFE;
+			return unsafe(call, an);
 		if (ev & AMRPC_EV_NAK) {
 			if (++naks < AMRPC_NAKS)
 				goto resend_plain;
