@@ -5,7 +5,7 @@
 # cannot be delivered, and how long looking for it takes.
 #
 # nodes: 1
-# suites: smoke
+# suites: distribution
 # timeout: 180
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"

@@ -18,6 +18,8 @@ link a va b vb
 
 # a socket that is released with its accounts wrong makes the kernel say so
 in_ns a "$memory" storm 4 4 || fail "storm"
+# the rest needs no second processor
+[ "$KERNEL" = x86-debug ] && finish
 
 # far more than all sockets together get: dropped and counted
 coproc fill { ip netns exec a "$memory" fill 60 8000000 200000 60 2>&1; }

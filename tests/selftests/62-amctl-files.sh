@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # amctl join, ls, mkdir, put, get, rm, cap, doctor: files stored on one machine, used on another.
 # nodes: 2
-# suites: distribution
+# suites: files
 # timeout: 240
 
 set -u

@@ -11,13 +11,14 @@
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules
-seconds=${SECONDS_EACH:-6}
 once=$tests/race_once
-# a debug kernel on several emulated processors takes five times as long for each round
+# where processors are emulated, most of the time goes into starting programs
 case ${KERNEL:-} in
-x86-debug) rounds=2 ;;
-*)	rounds=4 ;;
+uml-*)	seconds=6 rounds=4 ;;
+x86-debug) seconds=5 rounds=2 ;;
+*)	seconds=4 rounds=3 ;;
 esac
+seconds=${SECONDS_EACH:-$seconds}
 
 # while $tmp/go is there: keep NS COMMAND...
 keep() { while [ -e "$tmp/go" ]; do in_ns "$@" 2>>"$tmp/err"; done; }

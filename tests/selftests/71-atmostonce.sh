@@ -14,7 +14,7 @@ need_modules
 # longer rounds bring more calls where a processor is not emulated
 case ${KERNEL:-} in
 uml-*)	seconds=${SECONDS_EACH:-8} ;;
-*)	seconds=${SECONDS_EACH:-5} ;;
+*)	seconds=${SECONDS_EACH:-4} ;;
 esac
 once=$tests/race_once
 

@@ -236,7 +236,7 @@ static void send_to(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len
 		fail("sendto: short count");
 }
 
-/* take one entry of the error queue if it comes within @ms, and print it unless @quiet */
+/* take one entry of the error queue if it comes within @ms, and print it, timed from @begin, unless @quiet */
 static int undelivered(int fd, long ms, int quiet, double begin)
 {
 	struct sockaddr_flip to;
