@@ -202,6 +202,8 @@ int flip_eth_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type
 		flip_drop(ns, n, NULL, FLIP_DROP_NOMEM);
 		return NET_RX_DROP;
 	}
+	/* a sender of this machine, on another veth, does not wait for what waits here */
+	skb_orphan(skb);
 	if (unlikely(!pskb_may_pull(skb, FLIP_FC_LEN))) {
 		flip_drop(ns, n, skb, FLIP_DROP_SHORT);
 		return NET_RX_DROP;

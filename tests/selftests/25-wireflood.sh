@@ -9,7 +9,7 @@
 #	                \-- b
 #
 # nodes: 1
-# suites: badwire
+# suites: badwire distribution
 # timeout: 420
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
