@@ -23,6 +23,8 @@
  * the number of the copy), which servers return in a NAK's from field: so a NAK that was
  * delayed or duplicated on the way is not taken for an answer to a later copy. While live, the
  * request goes to no other address, and the end of tries is RPC_FAILURE; otherwise RPC_NOTFOUND.
+ * A reply does not end it: the copy was executed, and a thread that stops waiting at that moment
+ * must not take it for one that never will be.
  *
  * A local transaction shares the states and verdicts and none of the timers: nothing is lost
  * within one machine.
@@ -738,7 +740,6 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 			amrpc_classic_get(p, &call->rep, true, w->flags & AMRPC_F_BIGENDIAN);
 			call->data = *d;
 			memset(d, 0, sizeof(*d));
-			call->live = false;
 			/* the original prepares the ACK of a one-packet reply with its REQUEST */
 			flags = call->data.msg ? 0 : FLIP_SEND_SECURITY;
 			spin_unlock(&call->lock);
