@@ -20,7 +20,8 @@
  * those before the last may. A copy is known undelivered when all its bytes came back (NOTHERE),
  * when FLIP never found a way for it, or by a NAK that names it (which is final for all older
  * copies too, see rpc_once.c). Each copy carries a dest field of its own (the round trip in ms plus
- * the number of the copy), which servers return in a NAK's from field: so a NAK that was
+ * the number of the copy, and more than the one before: the round trip is measured anew with each
+ * locate), which servers return in a NAK's from field: so a NAK that was
  * delayed or duplicated on the way is not taken for an answer to a later copy. While live, the
  * request goes to no other address, and the end of tries is RPC_FAILURE; otherwise RPC_NOTFOUND.
  * A reply does not end it: the copy was executed, and a thread that stops waiting at that moment
@@ -195,6 +196,16 @@ static u32 security(const struct amoeba_trans *t)
 	return t->flags & AMOEBA_TRANS_INSECURE ? 0 : FLIP_SEND_SECURITY;
 }
 
+/* the dest field of the next copy: none before it had this one, whatever the round trip was then */
+static u16 copy_name(const struct amrpc_call *call)
+{
+	u32 name = call->rtt + call->copies;
+
+	if (call->copies)
+		name = max_t(u32, name, call->req_dest + 1);
+	return min_t(u32, name, AMRPC_SERVER_IDX - 1);
+}
+
 /*
  * Send the request (again). Returns 0; -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN, -ENOBUFS: this copy
  * surely did not arrive whole; other errors are the caller's (-EFAULT, -EINTR, -ETIMEDOUT, -ENOMEM),
@@ -223,7 +234,7 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 	was_live = call->live;
 	was_older = call->older;
 	call->older |= was_live;
-	w.dest = min_t(u32, call->rtt + call->copies, U16_MAX);
+	w.dest = copy_name(call);
 	call->copies++;
 	call->state = AMRPC_CALL_PUTREQ;	/* before it leaves: the reply may be faster */
 	call->req_dest = w.dest;
