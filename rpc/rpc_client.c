@@ -17,15 +17,15 @@
  *	   \-- only while no copy can still be executed
  *
  * call->live says that a copy of the REQUEST may still be executed, call->older that one of
- * those before the last may. A copy is known undelivered when all its bytes came back (NOTHERE),
- * when FLIP never found a way for it, or by a NAK that names it (which is final for all older
- * copies too, see rpc_once.c). Each copy carries a dest field of its own (the round trip in ms plus
- * the number of the copy, and more than the one before: the round trip is measured anew with each
- * locate), which servers return in a NAK's from field: so a NAK that was
- * delayed or duplicated on the way is not taken for an answer to a later copy. While live, the
- * request goes to no other address, and the end of tries is RPC_FAILURE; otherwise RPC_NOTFOUND.
- * A reply does not end it: the copy was executed, and a thread that stops waiting at that moment
- * must not take it for one that never will be.
+ * those before the last may. A copy is known undelivered when all its bytes came back (NOTHERE, in
+ * order), when FLIP never found a way for it, or by a NAK that names it (which is final for all
+ * older copies too, see rpc_once.c). Each copy carries a dest field of its own (the round trip in
+ * ms plus the number of the copy, and more than the one before, since the round trip is measured
+ * anew with each locate), which servers return in a NAK's from field: so a NAK that was delayed or
+ * duplicated on the way is not taken for an answer to a later copy. While live, the request goes
+ * to no other address, and the end of tries is RPC_FAILURE; otherwise RPC_NOTFOUND. A reply does
+ * not end it: the copy was executed, and a thread that stops waiting at that moment must not take
+ * it for one that never will be. All this is checked by tests/model.
  *
  * A local transaction shares the states and verdicts and none of the timers: nothing is lost
  * within one machine.
@@ -917,10 +917,13 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 		/* too late to matter */
 	} else if (rx->messid == call->messid && call->live) {
 		if (why == FLIP_UNDELIV_R_NOTHERE) {
-			call->bounced += rx->length;
-			if (call->bounced >= call->req_total) {
-				call->live = call->older;
-				ev = AMRPC_EV_BOUNCED;
+			/* packets come back in order; one that comes twice is no other one */
+			if (rx->offset == call->bounced) {
+				call->bounced += rx->length;
+				if (call->bounced >= call->req_total) {
+					call->live = call->older;
+					ev = AMRPC_EV_BOUNCED;
+				}
 			}
 		} else if (why == FLIP_UNDELIV_R_UNTRUSTED) {
 			call->live = call->older;
