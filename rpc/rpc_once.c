@@ -16,7 +16,8 @@
  * remembered with the FLIP message id it answers, and requests of that tid with the same or an
  * older id are refused silently. RECEIVED answered by NAK counts alike, since its id is younger
  * than that of every copy sent before it. Where a refusal cannot be remembered it is not given:
- * the message is dropped and the client asks again.
+ * the message is dropped and the client asks again. That goes for a kernel there is no room for,
+ * too: once there is, a duplicate of what was refused would be executed.
  *
  * How long must it be remembered? The longest time between a client's first copy of a REQUEST
  * and the last moment another copy of it can still arrive:

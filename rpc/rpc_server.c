@@ -135,11 +135,8 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 		goto free;
 	}
 	k = amrpc_once_get(an, w->kid);
-	if (!k) {
-		/* no entry, so nothing of this kernel is executed until there is room */
-		bounce(f, w, rx, AMRPC_NAK);
-		goto free;
-	}
+	if (!k)
+		goto free;	/* a refusal could not be remembered */
 	spin_lock(&k->lock);
 	old = amrpc_tx_find(an, rx->src, w->tid);
 	if (old) {
@@ -220,6 +217,7 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 
 	k = amrpc_once_get(an, w->kid);
 	if (!k) {
+		/* not executed; refuses no copy, and the client sends another */
 		bounce(f, w, rx, AMRPC_NAK);
 		return;
 	}
