@@ -295,6 +295,7 @@ struct amrpc_kid {
 	u64			kid;
 	spinlock_t		lock;
 	unsigned long		last;		/* jiffies of the last use */
+	bool			gone;		/* taken out of the table, or about to be */
 	struct list_head	lru;
 	bool			any;		/* @top is valid */
 	u32			top;		/* highest tid executed */

@@ -29,8 +29,9 @@
  * That is 86 s; AMRPC_ONCE_HOLD doubles it for clocks that drift and machines that pause.
  *
  * Locking: kids_lock guards the LRU and insertion; k->lock guards one kid and makes check and
- * mark one step. Look-up is RCU. A kid is never freed within AMRPC_ONCE_HOLD of its last use, so
- * whoever found one under RCU and takes k->lock refreshes it before the lock is dropped.
+ * mark one step. Look-up is RCU. A kid is never freed within AMRPC_ONCE_HOLD of its last use:
+ * whoever finds one stamps it and looks whether it is being evicted, the evictor says so and looks
+ * at the stamp, each with a barrier in between; so one of the two notices the other.
  */
 #include <kunit/visibility.h>
 #include <linux/jiffies.h>
@@ -51,6 +52,11 @@ static const struct rhashtable_params kid_params = {
 	.automatic_shrinking = true,
 };
 
+static bool unused(const struct amrpc_kid *k)
+{
+	return time_after(jiffies, READ_ONCE(k->last) + AMRPC_ONCE_HOLD);
+}
+
 /* the oldest, when it is old enough to go; kids_lock held */
 static struct amrpc_kid *evict_one(struct amrpc_net *an)
 {
@@ -62,11 +68,16 @@ static struct amrpc_kid *evict_one(struct amrpc_net *an)
 		k = list_first_entry_or_null(&an->kids_lru, struct amrpc_kid, lru);
 		if (!k)
 			return NULL;
-		if (time_after(jiffies, READ_ONCE(k->last) + AMRPC_ONCE_HOLD)) {
-			list_del(&k->lru);
-			rhashtable_remove_fast(&an->kids, &k->node, kid_params);
-			an->nr_kids--;
-			return k;
+		if (unused(k)) {
+			WRITE_ONCE(k->gone, true);
+			smp_mb();	/* before the stamp is read again: amrpc_once_get() */
+			if (unused(k)) {
+				list_del(&k->lru);
+				rhashtable_remove_fast(&an->kids, &k->node, kid_params);
+				an->nr_kids--;
+				return k;
+			}
+			WRITE_ONCE(k->gone, false);
 		}
 		list_move_tail(&k->lru, &an->kids_lru);
 	}
@@ -83,8 +94,10 @@ static struct amrpc_kid *evict_one(struct amrpc_net *an)
  */
 struct amrpc_kid *amrpc_once_get(struct amrpc_net *an, u64 kid)
 {
-	struct amrpc_kid *k, *old, *gone = NULL;
+	struct amrpc_kid *k, *old, *gone;
 
+again:
+	gone = NULL;
 	k = rhashtable_lookup_fast(&an->kids, &kid, kid_params);
 	if (likely(k))
 		goto found;
@@ -126,6 +139,11 @@ struct amrpc_kid *amrpc_once_get(struct amrpc_net *an, u64 kid)
 		kfree_rcu(gone, rcu);
 found:
 	WRITE_ONCE(k->last, jiffies);
+	smp_mb();	/* the stamp before looking whether it came too late: evict_one() */
+	if (unlikely(READ_ONCE(k->gone))) {
+		cpu_relax();
+		goto again;
+	}
 	return k;
 }
 
