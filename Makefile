@@ -16,7 +16,7 @@ build-modules = +@$(top)/scripts/build-modules $(kernel-arg) -b '$(BUILD)' --
 userland = +@$(MAKE) --no-print-directory -C $(top)/userland O='$(abspath $(BUILD))/userland'
 
 .PHONY: all modules userland unit install userland_install modules_install deps \
-	check check-full demo bench clean help
+	check check-full model model-full demo bench clean help
 .NOTPARALLEL:
 
 all: modules userland
@@ -68,6 +68,12 @@ check: deps
 check-full: deps
 	+@$(top)/tests/check/run --full
 
+model: deps
+	@$(top)/tests/model/run
+
+model-full: deps
+	@$(top)/tests/model/run --full
+
 demo: deps
 	+@$(top)/tests/demo/run $(if $(filter-out 0,$(HOST)),--host)
 
@@ -94,6 +100,8 @@ help:
 	@echo '  unit             userland unit tests'
 	@echo '  check            everything, on the kernels and in the time of a CI run'
 	@echo '  check-full       everything on every kernel'
+	@echo '  model            is a transaction executed at most once? (Spin, a minute)'
+	@echo '  model-full       the same, larger (Spin, 4 GB, minutes)'
 	@echo '  demo             three machines become one; HOST=1: namespaces of this one'
 	@echo '  bench            figures, also in build/bench.json'
 	@echo 'Variables:'

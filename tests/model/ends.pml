@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Does every call end? The client's thread against anything: servers, network and timers set any
+ * event at any time, or none ever.
+ *
+ * DESIGN NOTES
+ *
+ * What models what
+ *   client()	rpc_client.c: amrpc_trans() without servers of the same namespace, remote_try(),
+ *		send_request(), send_probe(): every branch, in their order, with every counter
+ *   anything()	rpc_client.c: all that sets an event or changes call->live
+ *
+ * Claimed are: no deadlock (Spin's invalid end states: only DONE is an end), and no cycle (pan -l
+ * with no progress state in sight reports any). What may happen for ever by design is
+ * bounded here: ALIVE, as often as the server likes, by CALLS_ALIVE; FORWARD is not sent by our
+ * servers. So a call ends after at most so many steps when answers to ENQUIRE cease.
+ *
+ * That a signal, CANCEL or the time limit end it at once needs no model: each wait can end so, and
+ * here they never help.
+ *
+ * Counters have the values of rpc.h; -D may choose smaller ones.
+ */
+#ifndef ROUNDS
+#define ROUNDS		10	/* AMRPC_ROUNDS */
+#endif
+#ifndef TRIES
+#define TRIES		10	/* AMRPC_TRIES */
+#endif
+#ifndef NAKS
+#define NAKS		5	/* AMRPC_NAKS */
+#endif
+#ifndef BACKS
+#define BACKS		2	/* remote_try(): relocated */
+#endif
+#ifndef CALLS_ALIVE
+#define CALLS_ALIVE	1
+#endif
+
+#define LOCATE	0
+#define PUTREQ	1
+#define GETREP	2
+#define DONE	3
+
+#define EV_REPLY	1
+#define EV_FAIL		2
+#define EV_NAK		4
+#define EV_NAKRCV	8
+#define EV_ACK		16	/* and ALIVE */
+#define EV_BOUNCED	32
+#define EV_PROBE_BACK	64
+#define EV_LOST		128	/* and UNSAFE */
+
+byte state;
+byte events;
+bit live, older;
+bit probe;		/* call->probe_messid is not 0 */
+byte alive = CALLS_ALIVE;
+
+#define ASKING	(state == PUTREQ || state == GETREP)
+#define EVENT(e, guard) \
+	:: d_step { ASKING && !(events & e) && guard -> events = events | e }
+
+/* a bit twice set is once set: so nothing here can go on for ever by itself */
+active proctype anything()
+{
+end:
+	do
+	EVENT(EV_REPLY, 1)
+	EVENT(EV_FAIL, 1)
+	:: d_step { ASKING && live -> live = 0; older = 0; events = events | EV_NAK }
+	:: d_step { state == PUTREQ && probe -> probe = 0; events = events | EV_NAKRCV }
+	:: d_step { ASKING && !(events & EV_ACK) && alive > 0 -> alive--; events = events | EV_ACK }
+	:: d_step { ASKING && live && !(events & EV_BOUNCED) ->
+		live = older; events = events | EV_BOUNCED }
+	:: d_step { ASKING && live && !(events & EV_LOST) ->
+		live = older; events = events | EV_LOST }
+	EVENT(EV_PROBE_BACK, probe)
+	EVENT(EV_LOST, probe)
+	:: break
+	od;
+end_silence:
+	false
+}
+
+active proctype client()
+{
+	byte rounds = ROUNDS, tries, naks, backs, ev;
+	bit probe_located, was_live, was_older;
+
+again:
+	atomic {
+		if
+		:: rounds == 0 -> goto ended
+		:: rounds > 0 -> rounds--
+		fi;
+		if
+		:: goto ended		/* amrpc_locate() found nobody: it is bounded by locate_ms */
+		:: skip
+		fi;
+		events = 0;
+		probe = 0;
+		state = LOCATE;
+		tries = TRIES; naks = 0; backs = 0; probe_located = 0
+	}
+
+resend:
+	atomic {
+		was_live = live;
+		was_older = older;
+		older = older | live;
+		state = PUTREQ;
+		live = 1
+	}
+	atomic {
+		if
+		:: skip
+		:: live = was_live; older = was_older; was_live = 0; was_older = 0; goto lost
+		:: goto ended		/* -EFAULT and the like */
+		fi;
+		was_live = 0; was_older = 0
+	}
+
+wait:
+	atomic {
+		if
+#ifndef MUT_DEAF
+		:: events == 0 -> skip
+#endif
+		:: events != 0 -> ev = events; events = 0
+		fi
+	}
+	atomic {
+		if
+		:: ev & (EV_REPLY | EV_FAIL) -> goto ended
+		:: else
+		fi;
+		if
+		:: ev & EV_NAK ->
+			ev = 0;
+#ifndef MUT_NAKS
+			naks++;
+#endif
+			if
+			:: naks < NAKS -> goto resend
+			:: else -> goto lost
+			fi
+		:: else
+		fi;
+		if
+		:: ev & EV_LOST -> goto lost
+		:: else
+		fi;
+		if
+		:: ev & EV_BOUNCED ->
+			ev = 0;
+			if
+			:: !live -> goto lost		/* our kind */
+			:: backs >= BACKS -> goto lost
+#ifdef MUT_BACKS
+			:: backs < BACKS -> goto resend
+#else
+			:: backs < BACKS -> backs++; goto resend
+#endif
+			fi
+		:: else
+		fi;
+		if
+		:: ev & EV_NAKRCV ->
+			ev = 0;
+			if
+			:: tries == 0 -> goto ended
+			:: else -> tries--; goto resend
+			fi
+		:: else
+		fi;
+		if
+		:: ev & EV_ACK ->
+			ev = 0;
+			if
+			:: state == PUTREQ -> state = GETREP
+			:: else
+			fi;
+			tries = TRIES;
+			probe_located = 0;
+			goto wait
+		:: else
+		fi;
+		if
+		:: ev & EV_PROBE_BACK ->
+			ev = 0;
+			if
+			:: probe_located -> goto ended
+#ifdef MUT_LOCATED
+			:: else
+#else
+			:: else -> probe_located = 1
+#endif
+			fi
+		:: else ->
+			if
+			:: tries == 0 -> goto ended
+#ifdef MUT_TRIES
+			:: else
+#else
+			:: else -> tries--
+#endif
+			fi
+		fi;
+		if
+		:: goto ended			/* send_probe() found no way */
+		:: probe = 1; goto wait
+		fi
+	}
+
+lost:
+	atomic {
+		ev = 0;
+		if
+		:: live -> goto ended
+#ifdef MUT_ROUNDS
+		:: else -> rounds++; state = LOCATE; goto again
+#else
+		:: else -> state = LOCATE; goto again
+#endif
+		fi
+	}
+
+ended:
+	atomic {
+		state = DONE; events = 0; live = 0; older = 0; probe = 0; alive = 0;
+		rounds = 0; tries = 0; naks = 0; backs = 0; ev = 0; probe_located = 0;
+		was_live = 0; was_older = 0
+	}
+}
