@@ -436,7 +436,7 @@ int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, long *tmo)
 int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo)
 {
 	struct flip_neigh *neigh = m->neigh;
-	bool wait;
+	bool wait = false;
 	long left;
 
 	if (!error) {
@@ -461,6 +461,9 @@ int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo)
 		flip_flow_put(m->flow);
 		/* the next message of the flow may have been waiting for its turn */
 		flip_credit_push(neigh, 0);
+	} else if (wait) {
+		/* given up in the moment the last packet left: it may arrive */
+		error = 0;
 	}
 	if (!error)
 		error = m->error;
