@@ -472,7 +472,7 @@ sent:
 		}
 		ret = send_probe(call, t, call->state == AMRPC_CALL_PUTREQ ?
 				 AMRPC_RECEIVED : AMRPC_ENQUIRE,
-				 !ev && tries < AMRPC_TRIES_INVAL ? FLIP_SEND_INVAL : 0);
+				 !ev && tries <= AMRPC_TRIES_INVAL ? FLIP_SEND_INVAL : 0);
 		if (ret == -EHOSTUNREACH || ret == -ENETUNREACH)
 			return AMOEBA_RPC_FAILURE;
 	}
