@@ -10,7 +10,8 @@
  *	LOCATE --found--> PUTREQ --ACK--> GETREP --REPLY--> DONE
  *	   ^                |  \--REPLY---------------------^
  *	   |                |-- time-out: RECEIVED; NAK to it: same request again, RETRANS
- *	   |                |-- NAK to the request: again at once, the 5th: locate again
+ *	   |                |-- NAK to the request: again at once, the 5th: locate again;
+ *	   |                |   after a RECEIVED as often as there are tries, with RETRANS
  *	   |                \-- bounced: again with a forced relocation, else locate again;
  *	   |                    our kind answers a port locate, so that one at once, also
  *	   |                    when the way was gone before the request left
@@ -375,6 +376,7 @@ static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, siz
 	struct amrpc_net *an = call->file->an;
 	unsigned int tries = AMRPC_TRIES, naks = 0, relocated = 0;
 	bool probe_located = false;
+	bool asked = false;	/* after a RECEIVED every copy is RETRANS, every NAK a try */
 	unsigned long tmo;
 	int ev, ret;
 
@@ -384,8 +386,8 @@ static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, siz
 	call->state = AMRPC_CALL_LOCATE;
 	spin_unlock_bh(&call->lock);
 resend_plain:
-	ret = send_request(call, t, len, send, call->copies && READ_ONCE(call->live) ?
-			   AMRPC_F_RETRANS : 0, 0,
+	ret = send_request(call, t, len, send,
+			   asked || (call->copies && READ_ONCE(call->live)) ? AMRPC_F_RETRANS : 0, 0,
 			   deadline ? bounded(MAX_SCHEDULE_TIMEOUT, deadline) :
 			   MAX_SCHEDULE_TIMEOUT);
 sent:
@@ -419,13 +421,14 @@ sent:
 			return AMOEBA_RPC_FAILURE;
 		if (ev & AMRPC_EV_FORWARD) {
 			forward(call);
+			asked = false;
 			tries = AMRPC_TRIES;
 			goto resend_plain;
 		}
 		if (ev & AMRPC_EV_UNSAFE)
 			return unsafe(call, an);
 		if (ev & AMRPC_EV_NAK) {
-			if (++naks < AMRPC_NAKS)
+			if (asked ? tries-- : ++naks < AMRPC_NAKS)
 				goto resend_plain;
 			amrpc_loc_drop(an, call->port, call->peer);
 			return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
@@ -439,7 +442,8 @@ sent:
 				amrpc_loc_drop(an, call->port, call->peer);
 				return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
 			}
-			ret = send_request(call, t, len, send, 0, FLIP_SEND_INVAL,
+			ret = send_request(call, t, len, send, asked ? AMRPC_F_RETRANS : 0,
+					   FLIP_SEND_INVAL,
 					   bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 			goto sent;
 		}
@@ -470,6 +474,7 @@ sent:
 		} else if (!tries--) {
 			return AMOEBA_RPC_FAILURE;
 		}
+		asked |= call->state == AMRPC_CALL_PUTREQ;
 		ret = send_probe(call, t, call->state == AMRPC_CALL_PUTREQ ?
 				 AMRPC_RECEIVED : AMRPC_ENQUIRE,
 				 !ev && tries <= AMRPC_TRIES_INVAL ? FLIP_SEND_INVAL : 0);
