@@ -3,6 +3,8 @@
 import fnmatch
 import os
 
+import flipwire as fw
+
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fields.tbl")
 FIXED = {"mac": lambda v: bool(v[0] & 1),	# broadcast and multicast addresses
          "address": lambda v: v == bytes(8)}	# the null address
@@ -16,6 +18,7 @@ class Mismatch(Exception):
 class Table:
     def __init__(self, path=TABLE):
         self.fields, self.orders, self.times = [], [], []
+        self.frames, self.unused = [], []
         self.cache = {}
         with open(path, encoding="ascii") as f:
             for no, line in enumerate(f, 1):
@@ -29,7 +32,15 @@ class Table:
                     raise SystemExit(f"{path}:{no}: {e}") from None
 
     def _line(self, col):
-        if col[0] == "order":
+        if col[0] == "frames":
+            _, scenario, change, why = col
+            self.frames.append((scenario, self._change(change), why))
+        elif col[0] == "unused":
+            _, capture, why = col
+            if not why:
+                raise ValueError("no reason")
+            self.unused += [name.strip() for name in capture.split(",")]
+        elif col[0] == "order":
             _, message, how, _ = col
             self.orders.append((message, how))
         elif col[0] == "time":
@@ -41,13 +52,26 @@ class Table:
             if role not in ("*", "endpoint", "router"):
                 raise ValueError(f"no such role: {role}")
             if rule.split()[0] not in ("equal", "zero", "undefined", "map", "range", "may-set",
-                                       "echo-dest"):
+                                       "echo-dest", "unsafe-zero"):
                 raise ValueError(f"no such rule: {rule}")
             self.fields.append((field, [m.strip() for m in messages.split(",")], role,
                                 rule.split()))
 
+    @staticmethod
+    def _change(text):
+        w = text.split()
+        if len(w) == 2 and w[0] in ("until", "without"):
+            return (w[0], *w[1].split("-"))
+        if len(w) == 3 and w[1] == "after":
+            return "after", w[0], w[2]
+        raise ValueError(f"no such change: {text}")
+
+    def changes(self, scenario):
+        """what is changed of the captures of a scenario: (verb, number, ...)"""
+        return [change for name, change, _ in self.frames if name == scenario]
+
     def rule(self, field, kind, role):
-        """the rule words for a field of a message"""
+        """the rule words for a field of a message; @kind: Frame.row"""
         key = (field, kind, role)
         if key not in self.cache:
             self.cache[key] = self._find(*key)
@@ -61,7 +85,7 @@ class Table:
         raise Mismatch(f"fields.tbl has no line for {field} of {kind}")
 
     def order(self, kind):
-        """"own", "credit" or "" """
+        """"own", "credit", "answer", "early" or "" """
         return next((how for m, how in self.orders if fnmatch.fnmatchcase(kind, m)), "")
 
     def own_order(self, kind):
@@ -70,7 +94,8 @@ class Table:
     def timing(self, kind, after):
         """(names the frame before, low, high) or None"""
         for message, prev, low, high in self.times:
-            if fnmatch.fnmatchcase(kind, message) and prev in ("-", after):
+            if fnmatch.fnmatchcase(kind, message) and \
+               (prev == "-" or fnmatch.fnmatchcase(after, prev)):
                 return prev != "-", low, high
         return None
 
@@ -173,11 +198,11 @@ class Comparer:
             raise Mismatch(f"is a {live.kind}, captured {captured.kind}")
         if list(captured.index) != list(live.index):
             raise Mismatch("has other fields than the captured frame")
-        if self.table.rule("frame.length", captured.kind, role) == ["equal"] and \
+        if self.table.rule("frame.length", captured.row, role) == ["equal"] and \
            len(captured.raw) != len(live.raw):
             raise Mismatch(f"frame.length is {len(live.raw)}, captured {len(captured.raw)}")
         for name in captured.index:
-            rule = self.table.rule(name, captured.kind, role)
+            rule = self.table.rule(name, captured.row, role)
             try:
                 self._field(rule, captured, live, name)
             except Mismatch as e:
@@ -203,6 +228,10 @@ class Comparer:
             want = self.dest_of(captured)
             if v != want:
                 raise Mismatch(f"is {v}, the REQUEST had {want}")
+        elif word == "unsafe-zero":
+            want = 0 if captured["flip.flags"] & fw.FLIP_UNSAFE else c
+            if v != want:
+                raise Mismatch(f"is {v}, captured {c}, must be {want}")
         elif word == "may-set":
             mask = int(rule[1], 0)
             if (c ^ v) & ~mask or c & ~v:
@@ -219,7 +248,7 @@ class Comparer:
         """the frame the peer sends in place of a captured one"""
         f = captured.copy()
         for name in captured.index:
-            rule = self.table.rule(name, captured.kind, role)
+            rule = self.table.rule(name, captured.row, role)
             if rule[0] == "map" or (rule[0] == "undefined" and name == "rpc.kid"):
                 words = rule if rule[0] == "map" else ["map", "kid"]
                 base, key, _ = space_of(words, captured, self.clients)

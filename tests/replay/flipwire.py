@@ -30,6 +30,9 @@ LOCATE, HEREIS, UNIDATA, MULTIDATA, NOTHERE, UNTRUSTED = range(1, 7)
 (RPC_LOCATE, RPC_HEREIS, RPC_REQUEST, RPC_REPLY, RPC_ACK, RPC_NAK, RPC_ENQUIRE, RPC_ALIVE,
  RPC_RECEIVED, RPC_FORWARD, RPC_FAIL) = range(1, 12)
 FLIP_BIGENDIAN = RPC_BIGENDIAN = 0x01
+FLIP_UNSAFE = 0x20
+RPC_REPLY_HALF = 0x08	# what a RECEIVED asks about
+MAX_HOPS = 25		# more: no cache may answer
 BCAST_RPC, BCAST_GRP = 1, 2
 
 
@@ -50,6 +53,7 @@ class Frame:
         self.index = {}
         self.kind = "?"		# "CREDIT", "LOCATE", "RPC REQUEST", "fragment", ...
         self._parse(hint)
+        self.row = self._row()	# the kind, and what more fields.tbl tells apart
 
     # -- reading and writing fields --------------------------------------------------------
 
@@ -74,7 +78,32 @@ class Frame:
         return self[name] if name in self.index else default
 
     def copy(self):
-        return Frame(self.raw, self.t, self.hint)
+        f = Frame(self.raw, self.t, self.hint)
+        f.row = self.row
+        return f
+
+    def transcoded(self, flip=True, rpc=True):
+        """this frame as a machine of the other byte order would have sent it: the integers of the
+        FLIP header (and of a HEREIS), or of the RPC header and the user's header, or all"""
+        if rpc and "grp.flags" in self:
+            raise WireError("the messages of groups cannot be transcoded")
+        raw = bytearray(self.raw)
+        turned = (("flip.", "hereis.") if flip else ()) + (("rpc.", "hdr.") if rpc else ())
+        for name, (off, size, kind) in self.index.items():
+            if kind != "b" and name.startswith(turned):
+                raw[off:off + size] = raw[off:off + size][::-1]
+            if name in ("flip.flags", "rpc.flags") and name.startswith(turned):
+                raw[off] ^= FLIP_BIGENDIAN
+        f = Frame(raw, self.t, self.hint)
+        f.row = self.row
+        return f
+
+    def _row(self):
+        if self.kind == "RPC RECEIVED":
+            return self.kind + ("(REPLY)" if self["rpc.flags"] & RPC_REPLY_HALF else "(REQUEST)")
+        if self.kind == "LOCATE" and self["flip.max"] > MAX_HOPS:
+            return "LOCATE(forced)"
+        return self.kind
 
     def _add(self, name, off, size, kind="b"):
         if off + size > len(self.raw):

@@ -17,10 +17,11 @@ import time
 
 import flipwire as fw
 from compare import Table
-from engine import EARLY_MS, Failure, Replay, Script
+from engine import EARLY_MS, Failure, Replay, Script, cause
 
 SERVER_GETPORT = "746573740000"		# "test", whose one-way is the captured put-port
 OTHER_GETPORT = "6f7468657200"		# "other"
+GAP_MS = 150.0		# between calls, at least
 LAG_MS = 50.0		# half of the shortest time the original waits for an answer
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -72,8 +73,9 @@ class Machine:
 
     serial = 0
 
-    def __init__(self, segments):
+    def __init__(self, segments, untrusted=""):
         Machine.serial += 1
+        self.untrusted = untrusted
         self.ns = f"replay{os.getpid()}.{Machine.serial}"
         self.dir = tempfile.mkdtemp(prefix="replay.")
         self.progs = []
@@ -129,8 +131,9 @@ class Machine:
             return f.read()
 
     def networks(self, verb):
-        for dev in self.far.values():
-            sh(program("amctl"), "net", verb, dev, machine=self)
+        for seg, dev in self.far.items():
+            how = ("trusted", "off") if verb == "add" and seg in self.untrusted else ()
+            sh(program("amctl"), "net", verb, dev, *how, machine=self)
 
     def start(self, name, *args):
         p = Program(self, name, args)
@@ -308,13 +311,14 @@ def header_text(f, reply):
 
 
 def transactions(script, ours):
-    """[(first REQUEST step, REPLY step or None)] in order, one for each tid of our client
-    (@ours) or of the others"""
+    """[(first REQUEST step, last REPLY step or None)] in order, one for each tid of our client
+    (@ours) or of the others, of which at least one copy of the REQUEST is whole"""
     out = {}
     for s in script.steps:
         f = s.frame
         if f.kind == "RPC REQUEST":
-            out.setdefault((f["flip.src"], f["rpc.tid"]), [s, None])
+            if len(message(script, f)) + 56 == f["flip.total"]:
+                out.setdefault((f["flip.src"], f["rpc.tid"]), [s, None])
         elif f.kind == "RPC REPLY":
             out[f["flip.dst"], f["rpc.tid"]][1] = s
     return [v for v in out.values() if v[0].ours == ours]
@@ -325,7 +329,18 @@ def words(line):
     return dict(zip(w[2::2], w[3::2]))
 
 
-class Client:
+class Part:
+    def alive(self):
+        """raises Failure when a program is in trouble"""
+
+    def settle(self):
+        """all is played: wait for what ends by itself"""
+
+    def finish(self, replay):
+        """raises Failure when a program has not seen what it should"""
+
+
+class Client(Part):
     """our machine is the client"""
 
     def __init__(self, scenario, script, machine):
@@ -347,8 +362,10 @@ class Client:
         args += [f"port={locate.frame['rpc.port'].hex()}", f"room={room}",
                  f"count={max(1, len(self.calls))}"]
         if len(self.calls) > 1:
-            gap = 1e3 * (self.calls[1][0].frame.t - locate.frame.t)
-            args.append(f"gap_ms={gap:.3f}")
+            begun = [locate.frame.t] + [request.frame.t for request, _ in self.calls[1:]]
+            gap = 1e3 * min(b - a for a, b in zip(begun, begun[1:]))
+            # what else the peer has to say about a call comes before the next
+            args.append(f"gap_ms={max(gap, GAP_MS):.3f}")
         self.args = args
         self.hooks = {steps[0]: lambda replay: self.start()}
         self.p = None
@@ -360,13 +377,18 @@ class Client:
         if self.p and self.p.p.poll():
             raise Failure(f"rpc_client: {' / '.join(self.p.lines())}")
 
-    def finish(self, replay):
+    def settle(self):
         # nothing captured: the last locate's interval of 3200 ms is still to pass
-        rc = self.p.wait(30)
+        self.p.wait(30)
+
+    def finish(self, replay):
+        rc = self.p.wait(0)
         lines = self.p.lines()
         if rc or len(lines) != max(1, len(self.calls)):
             raise Failure(f"rpc_client: status {rc}: {' / '.join(lines)}")
-        if not self.calls:
+        if not self.calls and self.script.steps[-1].frame.get("hereis.count"):
+            self._failure(lines[0], replay)
+        elif not self.calls:
             self._notfound(lines[0], replay)
         for n, (request, reply) in enumerate(self.calls):
             if reply:
@@ -393,9 +415,16 @@ class Client:
         self._within(line, "-2", took, low - EARLY_MS, low + 100 + replay.slack)
 
     def _failure(self, line, replay):
-        took = float(words(line)["ms"])
-        at = 1e3 * (self.script.steps[-1].frame.t - self.script.steps[0].frame.t)
-        self._within(line, "-1", took, at - EARLY_MS, at + replay.slack)
+        """with what the server said last, or the interval after our last LOCATE: twice the one
+        before"""
+        steps = self.script.steps
+        locates = [s for s in steps if s.ours and s.frame.kind == "LOCATE"]
+        last = locates[-1] if locates else steps[-1]
+        at = 1e3 * (last.live.t - steps[0].live.t)
+        if locates:
+            at += 2e3 * (last.frame.t - locates[-2].frame.t)
+        self._within(line, "-1" if self.calls else "-9", float(words(line)["ms"]), at - EARLY_MS,
+                     at + replay.slack)
 
     @staticmethod
     def _within(line, verdict, took, low, high):
@@ -405,7 +434,7 @@ class Client:
             raise Failure(f"the call took {took:.0f} ms, must lie in {low:.0f} to {high:.0f} ms")
 
 
-class Server:
+class Server(Part):
     """our machine is the server"""
 
     def __init__(self, scenario, script, machine):
@@ -414,8 +443,10 @@ class Server:
         self.hooks = {script.steps[0]: lambda replay: self.start()}
         self.runs = []
         args = [f"getport={SERVER_GETPORT}"]
-        request, reply = self.calls[0]
-        if reply:
+        request, reply = self.calls[0] if self.calls else (None, None)
+        if not request:
+            pass	# nobody calls
+        elif reply:
             args += header_args(reply.frame, True)
             data = message(script, reply.frame)
             if data and data != message(script, request.frame):
@@ -423,22 +454,30 @@ class Server:
             if data:
                 args.append("echo=1")
         else:
-            fail = next(s for s in script.steps if s.frame.kind == "RPC FAIL")
-            args.append(f"close_ms={1e3 * (fail.frame.t - request.frame.t):.3f}")
+            fail = next((s for s in script.steps if s.frame.kind == "RPC FAIL"), None)
+            if fail:
+                args.append(f"close_ms={1e3 * (fail.frame.t - request.frame.t):.3f}")
+            else:
+                args.append("delay_ms=1000000")
         self.args = args
-        # the server's machine is restarted before its address is called again in vain
+        # the server is restarted before its address is called again in vain; with a transaction
+        # open its machine is, and has no time to tell the client
         bounce = next((s for s in script.steps if s.ours and
                        s.frame.kind.startswith("NOTHERE")), None)
         if bounce:
-            before = script.steps[script.steps.index(bounce) - 1]
-            self.hooks[before] = lambda replay: self.restart()
+            before = cause(script, script.steps.index(bounce), "", scenario.role)
+            self.hooks[before] = lambda replay: self.restart(power=not reply)
 
     def start(self):
         self.runs.append(self.machine.start("rpc_server", *self.args))
         self.runs[-1].await_serving()
 
-    def restart(self):
+    def restart(self, power):
+        if power:
+            self.machine.networks("del")
         self.runs[-1].kill()
+        if power:
+            self.machine.networks("add")
         self.start()
 
     def alive(self):
@@ -455,12 +494,15 @@ class Server:
             data = message(self.script, request.frame)
             if not line.endswith(want) or words(line)["len"] != str(len(data)):
                 raise Failure(f"rpc_server got: {line}; captured: {len(data)} bytes, {want}")
-        with open(self.runs[-1].out, "rb") as f:
+        last = next((p for p in reversed(self.runs) if len(p.lines()) > 1), None)
+        if not last:
+            return
+        with open(last.out, "rb") as f:
             if f.read() != message(self.script, self.calls[-1][0].frame):
                 raise Failure("the data of the request arrived changed")
 
 
-class Silent:
+class Silent(Part):
     """our machine serves another port, and must not say a word"""
 
     def __init__(self, scenario, script, machine):
@@ -470,15 +512,12 @@ class Silent:
     def start(self):
         self.machine.start("rpc_server", f"getport={OTHER_GETPORT}").await_serving()
 
-    def alive(self):
-        pass
-
     def finish(self, replay):
         if len(self.machine.progs[0].lines()) != 1:
             raise Failure("a request reached a server nobody called")
 
 
-class Router:
+class Router(Part):
     """our machine joins the two segments; it is restarted before the second request"""
 
     def __init__(self, scenario, script, machine):
@@ -487,38 +526,33 @@ class Router:
         bounce = next((s for s in script.steps if s.ours and
                        s.frame.kind.startswith("NOTHERE")), None)
         if bounce:
-            before = script.steps[script.steps.index(bounce) - 1]
+            before = cause(script, script.steps.index(bounce), "", scenario.role)
             self.hooks[before] = lambda replay: self.restart()
 
     def restart(self):
         self.machine.networks("del")
         self.machine.networks("add")
 
-    def alive(self):
-        pass
-
-    def finish(self, replay):
-        pass
-
 
 PARTS = {"client": Client, "server": Server, "silent": Silent, "router": Router}
 
 
-def run(scenario, slack, log, keep=None):
-    """raises Failure or Trouble; @keep: folder for a capture of what went over the link"""
-    script = Script(scenario.captures, scenario.ours)
-    machine = Machine(list(scenario.captures))
+def run(scenario, slack, log, keep=None, order="native"):
+    """raises Failure or Trouble; @order: of the peers' bytes (engine.Script); @keep: folder for a
+    capture of what went over the link"""
+    table = Table()
+    script = Script(scenario, table, order)
+    machine = Machine(list(scenario.captures), scenario.untrusted)
     link = Link(machine)
     pulse = Pulse()
     replay = None
     try:
         part = PARTS[scenario.part](scenario, script, machine)
-        replay = Replay(script, link, Table(), machine.macs, scenario.role, part.hooks, slack,
+        replay = Replay(script, link, table, machine.macs, scenario.role, part.hooks, slack,
                         log)
         with Urgent():
-            replay.run(part.alive)
+            replay.run(part.alive, part.settle)
             part.finish(replay)
-            replay.linger(slack)
     except Failure as e:
         stalled = max(replay.lag if replay else 0, pulse.stop())
         if stalled > LAG_MS:
@@ -528,7 +562,7 @@ def run(scenario, slack, log, keep=None):
         pulse.stop()
         if keep:
             for seg, frames in link.frames.items():
-                name = scenario.name.replace(" ", "_") + f"_{seg}.pcap"
+                name = f"{scenario.name}_{order}_{seg}.pcap".replace(" ", "_")
                 fw.write_pcap(os.path.join(keep, name), sorted(frames))
         link.close()
         machine.close()

@@ -3,6 +3,8 @@
 import glob
 import os
 
+import flipwire as fw
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PCAP = os.path.join(HERE, "pcap")
 
@@ -13,14 +15,21 @@ class Scenario:
     @captures: {segment: file}
     @ours: {segment: last byte of the captured MAC that is ours, in hex}
     @part: what our machine does: "client", "server", "silent", "router"
+    @untrusted: segments that are so to our machine
     """
 
-    def __init__(self, name, captures, ours, part):
+    def __init__(self, name, captures, ours, part, untrusted=""):
         self.name, self.captures, self.ours, self.part = name, captures, ours, part
+        self.untrusted = untrusted
 
     @property
     def role(self):
         return "router" if self.part == "router" else "endpoint"
+
+    def seconds(self):
+        """how long the captures are"""
+        times = [t for path in self.captures.values() for t, _ in fw.read_pcap(path)]
+        return max(times) - min(times)
 
 
 def capture(stem):
@@ -40,12 +49,20 @@ def load():
     for n in sizes:
         out += both(f"02_rpc_{n}")
     out += both("03_nobody_serves", "silent")
-    out += both("04b_server_orderly_death")
-    out += both("04c_server_restart_nothere")
-    a, b = capture("06b_router_null_segA"), capture("06b_router_null_segB")
-    out += [Scenario("06b client", {"A": a}, {"A": "0a"}, "client"),
-            Scenario("06b server", {"B": b}, {"B": "0b"}, "server"),
-            Scenario("06b router", {"A": a, "B": b}, {"A": "e0", "B": "e1"}, "router")]
+    for stem in ("04a_server_sigkill", "04b_server_orderly_death", "04c_server_restart_nothere",
+                 "04d_server_crash_reboot_during_op"):
+        out += both(stem)
+    # captured at both ends of a link that loses and doubles frames: each end as it saw it
+    for stem in ("05_dup_null", "05_loss10_null", "05_loss10_4096"):
+        out += [Scenario(f"{stem} client", {"A": capture(f"{stem}_sideA")}, {"A": "0a"}, "client"),
+                Scenario(f"{stem} server", {"B": capture(f"{stem}_sideB")}, {"B": "0b"}, "server")]
+    for stem, untrusted in (("06_router", ""), ("06b_router_null", ""), ("06c_untrusted", "B")):
+        short = stem.split("_")[0]
+        a, b = capture(f"{stem}_segA"), capture(f"{stem}_segB")
+        out += [Scenario(f"{short} client", {"A": a}, {"A": "0a"}, "client"),
+                Scenario(f"{short} server", {"B": b}, {"B": "0b"}, "server"),
+                Scenario(f"{short} router", {"A": a, "B": b}, {"A": "e0", "B": "e1"}, "router",
+                         untrusted)]
     # a peer of the other byte order; ours is the little-endian side
     for stem, part in (("08a_BEclient_LEserver_0", "server"), ("08b_LEclient_BEserver_0", "client"),
                        ("08c_BEclient_LEserver_4096", "server"),

@@ -11,4 +11,4 @@
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules
-"$AMOEBA_TREE/tests/replay/replay" run 01 02 08 09a -s "$slack"
+"$AMOEBA_TREE/tests/replay/replay" run 01 02 08 09a -s "$slack" -j "$jobs"

@@ -10,4 +10,4 @@
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules
-"$AMOEBA_TREE/tests/replay/replay" run 03 04b 04c -s "$slack"
+"$AMOEBA_TREE/tests/replay/replay" run 03 04b 04c -s "$slack" -j "$jobs"

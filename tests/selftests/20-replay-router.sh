@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A call across a router that is restarted in between, as the original recorded it on both
-# segments: our kernel as client, as server and as the router (tests/replay/fields.tbl).
+# Calls across a router that is restarted in between, and one with an untrusted network behind it,
+# as the original recorded them on both segments: our kernel as client, as server and as the router
+# (tests/replay/fields.tbl).
 #
 # nodes: 1
 # suites: replay
@@ -10,4 +11,4 @@
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules
-"$AMOEBA_TREE/tests/replay/replay" run 06b -s "$slack"
+"$AMOEBA_TREE/tests/replay/replay" run 06 -s "$slack" -j "$jobs"

@@ -16,11 +16,11 @@ tmp=$(mktemp -d)
 bad=0
 namespaces=()
 
-# what an emulated machine may add to any time, ms (tests/replay)
+# what an emulated machine may add to any time, ms, and scenarios at once (tests/replay)
 case ${KERNEL:-} in
-uml-*)		slack=400 ;;
-x86-debug*|x86-leak)	slack=1200 ;;
-*)		slack=600 ;;
+uml-*)		slack=400 jobs=8 ;;
+x86-debug*|x86-leak)	slack=1200 jobs=4 ;;
+*)		slack=600 jobs=4 ;;
 esac
 
 # a get-port and its one-way
