@@ -6,7 +6,7 @@
 # (tests/replay/fields.tbl).
 #
 # nodes: 1
-# suites: replay
+# suites: captures
 # timeout: 360
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"

@@ -5,7 +5,7 @@
 # our kernel on either side of it (tests/replay/fields.tbl).
 #
 # nodes: 1
-# suites: replay
+# suites: captures
 # timeout: 240
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"

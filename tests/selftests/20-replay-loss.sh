@@ -5,7 +5,7 @@
 # kernel at either, retransmissions, credits and all (tests/replay/fields.tbl).
 #
 # nodes: 1
-# suites: replay
+# suites: captures
 # timeout: 120
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"

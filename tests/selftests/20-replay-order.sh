@@ -8,7 +8,7 @@
 # (tests/replay/fields.tbl).
 #
 # nodes: 1
-# suites: wire
+# suites: captures
 # timeout: 360
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
