@@ -108,6 +108,15 @@ typedef struct ctl_table compat_ctl_table_t;
 #define genl_split_ops	genl_ops
 #endif
 
+/* a device that stays in its namespace */
+#ifdef COMPAT_HAVE_NETNS_IMMUTABLE
+#define compat_netns_immutable(dev)	((dev)->netns_immutable = true)
+#elif defined(COMPAT_HAVE_NETNS_LOCAL)
+#define compat_netns_immutable(dev)	((dev)->netns_local = true)
+#else
+#define compat_netns_immutable(dev)	((dev)->features |= NETIF_F_NETNS_LOCAL)
+#endif
+
 #ifndef COMPAT_HAVE_SK_UID
 #define sk_uid(sk)	sock_i_uid((struct sock *)(sk))
 #endif

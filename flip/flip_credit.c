@@ -26,7 +26,7 @@
  * to a worker there (neigh->kick). A CREDIT frame is the exception: it says that all but two
  * of those packets have arrived.
  *
- * Our kind has a quota of FLIP_CREDITS_OURS. The sender says so in the high bit of each count, for
+ * Our kind, which is all there is on an overlay, has a quota of FLIP_CREDITS_OURS. The sender says so in the high bit of each count, for
  * then credits come back in larger numbers; originals never give back so many that it is set.
  *
  * When credits are missing for FLIP_CREDIT_STUCK_MS and somebody waits a REQCREDIT is sent, after
@@ -625,6 +625,7 @@ void flip_credit_ours(struct flip_neigh *neigh, bool ours, unsigned int payload)
 {
 	if (!ours || payload <= FLIP_ETH_PAYLOAD)
 		payload = 0;
+	ours |= neigh->network->ours;
 	if (READ_ONCE(neigh->ours) == ours && READ_ONCE(neigh->payload) == payload)
 		return;
 	spin_lock_bh(&neigh->lock);
@@ -725,8 +726,9 @@ void flip_credit_init(struct flip_neigh *neigh)
 	unsigned int i;
 
 	spin_lock_init(&neigh->lock);
-	neigh->quota = FLIP_CREDITS;
-	neigh->credits = FLIP_CREDITS;
+	neigh->ours = neigh->network->ours;
+	neigh->quota = neigh->ours ? FLIP_CREDITS_OURS : FLIP_CREDITS;
+	neigh->credits = neigh->quota;
 	INIT_LIST_HEAD(&neigh->ready);
 	for (i = 0; i < ARRAY_SIZE(neigh->flows); i++)
 		INIT_HLIST_HEAD(&neigh->flows[i]);

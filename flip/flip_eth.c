@@ -172,7 +172,8 @@ static void flip_eth_rcv_control(struct flip_network *n, struct sk_buff *skb, co
 		flip_credit_rx(neigh, type, count);
 	else if (type == FLIP_FC_REQCREDIT)
 		/* forgotten here, so all of the quota is free */
-		flip_eth_control(n, mac, FLIP_FC_ABSCREDIT, FLIP_CREDITS, NULL, 0);
+		flip_eth_control(n, mac, FLIP_FC_ABSCREDIT,
+				 n->ours ? FLIP_CREDITS_OURS : FLIP_CREDITS, NULL, 0);
 	consume_skb(skb);
 }
 

@@ -231,6 +231,7 @@ struct flip_network_change {
  * @fault: delay and loss on purpose
  * @mtu: payload of one packet, classic
  * @mtu_ours: the same to our kind
+ * @ours: all on it are our kind, without their saying so: an overlay
  * @pt: receiver of its frames
  * @stats: counters
  * @rate_lock: of the LOCATE budget
@@ -257,6 +258,7 @@ struct flip_network {
 	struct flip_fault	fault;
 	unsigned int		mtu;
 	unsigned int		mtu_ours;
+	bool			ours;
 	struct packet_type	pt;
 	struct flip_network_stats __percpu *stats;
 	spinlock_t		rate_lock;
@@ -708,6 +710,11 @@ void flip_network_put(struct flip_network *n);
 bool flip_network_locate_ok(struct flip_network *n);
 u16 flip_network_least_weight(struct flip_ns *ns);
 
+/* flip_udp.c */
+int flip_udp_init(void);
+void flip_udp_exit(void);
+bool flip_udp_is(const struct net_device *dev);
+
 /* flip_mcast.c */
 void flip_mc_init(struct flip_network *n);
 void flip_mc_exit(struct flip_network *n);
@@ -725,10 +732,17 @@ void flip_sock_exit(void);
 
 /* flip_nl.c */
 int flip_nl_init(void);
+struct genl_info;
+int flip_nl_reply_net(struct genl_info *info, struct flip_network *n, enum flip_cmd cmd);
+void flip_nl_net_settings(struct genl_info *info, u16 *weight, bool *trusted, bool *up);
 void flip_nl_exit(void);
 void flip_nl_notify_net(struct flip_network *n, enum flip_cmd cmd, gfp_t gfp);
 void flip_nl_notify_neigh(struct flip_neigh *neigh, enum flip_cmd cmd);
 void flip_nl_notify_locate(struct flip_ns *ns, flip_addr_t addr);
+
+/* flip_nl_udp.c */
+int flip_nl_fill_udp(struct sk_buff *skb, const struct net_device *dev);
+int flip_nl_fill_udp_peer(struct sk_buff *skb, const struct net_device *dev, const u8 *mac);
 
 /* flip_sysctl.c */
 int flip_sysctl_ns_init(struct flip_ns *ns);

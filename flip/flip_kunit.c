@@ -5,7 +5,7 @@
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include "flip_int.h"
+#include "flip_udp.h"
 
 static flip_addr_t addr(u64 v)
 {
@@ -530,6 +530,50 @@ static void flip_kunit_endpoints(struct kunit *test)
 	flip_ep_destroy(k[1].ep);
 }
 
+/* ---- UDP overlays ----------------------------------------------------------------------- */
+
+static void flip_kunit_udp(struct kunit *test)
+{
+	static const u8 want[] = { 0x01, 0x06, 0x00, 0xbf };
+	u8 hdr[FLIP_UDP_HDR_LEN], fc[FLIP_FC_LEN + FLIP_HDR_LEN + 100] = {};
+	struct flip_hdr h = { .type = FLIP_UNIDATA, .length = 60, .total = 60 };
+	u8 type, count;
+
+	flip_udp_hdr_put(hdr, FLIP_FC_ABSCREDIT, 0xbf);
+	KUNIT_EXPECT_EQ(test, 0, memcmp(hdr, want, sizeof(want)));
+	KUNIT_EXPECT_TRUE(test, flip_udp_hdr_get(hdr, &type, &count));
+	KUNIT_EXPECT_EQ(test, FLIP_FC_ABSCREDIT, type);
+	KUNIT_EXPECT_EQ(test, 0xbf, count);
+	hdr[2] = 1;
+	KUNIT_EXPECT_FALSE(test, flip_udp_hdr_get(hdr, &type, &count));
+	hdr[2] = 0;
+	hdr[0] = 2;
+	KUNIT_EXPECT_FALSE(test, flip_udp_hdr_get(hdr, &type, &count));
+
+	/* IP, UDP, our four bytes, FLIP header and payload fill the path */
+	KUNIT_EXPECT_EQ(test, 1500 - 20 - 8 - 4 - 40, flip_payload(flip_udp_mtu(1500, false)));
+	KUNIT_EXPECT_EQ(test, 1500 - 40 - 8 - 4 - 40, flip_payload(flip_udp_mtu(1500, true)));
+	KUNIT_EXPECT_EQ(test, 65505, flip_udp_mtu(~0U, false));
+	KUNIT_EXPECT_LE(test, FLIP_MTU_MIN, flip_udp_mtu(0, true));
+
+	/* padding is not sent, and nothing that is not there */
+	fc[0] = FLIP_FC_DATA;
+	flip_hdr_put(fc + FLIP_FC_LEN, &h);
+	KUNIT_EXPECT_EQ(test, 102, flip_udp_frame_len(fc, sizeof(fc)));
+	KUNIT_EXPECT_EQ(test, 102, flip_udp_frame_len(fc, 102));
+	KUNIT_EXPECT_EQ(test, 0, flip_udp_frame_len(fc, 101));
+	KUNIT_EXPECT_EQ(test, 0, flip_udp_frame_len(fc, 41));
+	KUNIT_EXPECT_EQ(test, 0, flip_udp_frame_len(fc, 1));
+	h.length = ~0U;
+	flip_hdr_put(fc + FLIP_FC_LEN, &h);
+	KUNIT_EXPECT_EQ(test, 0, flip_udp_frame_len(fc, sizeof(fc)));
+	fc[0] = FLIP_FC_CREDIT;
+	KUNIT_EXPECT_EQ(test, 2, flip_udp_frame_len(fc, 46));
+	fc[0] = FLIP_FC_MCREQ;
+	KUNIT_EXPECT_EQ(test, 18, flip_udp_frame_len(fc, 46));
+	KUNIT_EXPECT_EQ(test, 0, flip_udp_frame_len(fc, 17));
+}
+
 static struct kunit_case flip_kunit_cases[] = {
 	KUNIT_CASE(flip_kunit_header),
 	KUNIT_CASE(flip_kunit_bounds),
@@ -541,6 +585,7 @@ static struct kunit_case flip_kunit_cases[] = {
 	KUNIT_CASE(flip_kunit_route),
 	KUNIT_CASE(flip_kunit_reass),
 	KUNIT_CASE(flip_kunit_endpoints),
+	KUNIT_CASE(flip_kunit_udp),
 	{}
 };
 

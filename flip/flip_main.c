@@ -99,9 +99,12 @@ static int __init flip_init(void)
 	err = flip_net_init();
 	if (err)
 		goto err_ns;
-	err = flip_nl_init();
+	err = flip_udp_init();
 	if (err)
 		goto err_net;
+	err = flip_nl_init();
+	if (err)
+		goto err_udp;
 	err = flip_proto_init();
 	if (err)
 		goto err_nl;
@@ -114,6 +117,8 @@ err_proto:
 	flip_proto_exit();
 err_nl:
 	flip_nl_exit();
+err_udp:
+	flip_udp_exit();
 err_net:
 	flip_net_exit();
 err_ns:
@@ -130,6 +135,7 @@ static void __exit flip_exit(void)
 	flip_sock_exit();
 	flip_proto_exit();
 	flip_nl_exit();
+	flip_udp_exit();
 	flip_net_exit();
 	unregister_pernet_subsys(&flip_ns_ops);
 	flip_local_exit();

@@ -169,6 +169,7 @@ struct flip_network *flip_network_add(struct flip_ns *ns, struct net_device *dev
 	n->up = up;
 	n->mtu = flip_payload(dev->mtu);
 	n->mtu_ours = flip_payload_ours(dev->mtu);
+	n->ours = flip_udp_is(dev);
 	refcount_set(&n->refs, 1);
 	spin_lock_init(&n->rate_lock);
 	n->rate_stamp = jiffies;

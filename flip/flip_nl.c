@@ -68,10 +68,10 @@ static int flip_nl_fill_net(struct sk_buff *skb, struct flip_network *n)
 	    nla_put_u32(skb, FLIP_A_NET_DELAY, n->fault.delay) ||
 	    nla_put_u32(skb, FLIP_A_NET_LOSS, n->fault.loss))
 		return -EMSGSIZE;
-	return 0;
+	return flip_udp_is(n->dev) ? flip_nl_fill_udp(skb, n->dev) : 0;
 }
 
-static int flip_nl_reply_net(struct genl_info *info, struct flip_network *n, enum flip_cmd cmd)
+int flip_nl_reply_net(struct genl_info *info, struct flip_network *n, enum flip_cmd cmd)
 {
 	struct sk_buff *msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	void *hdr;
@@ -136,21 +136,27 @@ static struct flip_network *flip_nl_network(struct genl_info *info)
 	return n;
 }
 
+/* settings of a new network: as asked, or the defaults */
+void flip_nl_net_settings(struct genl_info *info, u16 *weight, bool *trusted, bool *up)
+{
+	struct nlattr **a = info->attrs;
+
+	*weight = a[FLIP_A_NET_WEIGHT] ? nla_get_u32(a[FLIP_A_NET_WEIGHT]) :
+		  FLIP_NL_DEFAULT_WEIGHT;
+	*trusted = !a[FLIP_A_NET_TRUSTED] || nla_get_u8(a[FLIP_A_NET_TRUSTED]);
+	*up = !a[FLIP_A_NET_UP] || nla_get_u8(a[FLIP_A_NET_UP]);
+}
+
 int flip_nl_net_add_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct flip_ns *ns = flip_ns(genl_info_net(info));
-	u16 weight = FLIP_NL_DEFAULT_WEIGHT;
-	bool trusted = true, up = true;
 	struct flip_network *n;
 	struct net_device *dev;
+	bool trusted, up;
+	u16 weight;
 	int err;
 
-	if (info->attrs[FLIP_A_NET_WEIGHT])
-		weight = nla_get_u32(info->attrs[FLIP_A_NET_WEIGHT]);
-	if (info->attrs[FLIP_A_NET_TRUSTED])
-		trusted = nla_get_u8(info->attrs[FLIP_A_NET_TRUSTED]);
-	if (info->attrs[FLIP_A_NET_UP])
-		up = nla_get_u8(info->attrs[FLIP_A_NET_UP]);
+	flip_nl_net_settings(info, &weight, &trusted, &up);
 	rtnl_lock();
 	dev = flip_nl_dev(info);
 	err = PTR_ERR_OR_ZERO(dev);
@@ -164,16 +170,22 @@ int flip_nl_net_add_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* an overlay has no other purpose: its device goes too */
 int flip_nl_net_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct flip_network *n;
+	struct net_device *dev;
 	int err;
 
 	rtnl_lock();
 	n = flip_nl_network(info);
 	err = PTR_ERR_OR_ZERO(n);
-	if (!err)
+	if (!err) {
+		dev = n->dev;
 		flip_network_del(n);
+		if (flip_udp_is(dev))
+			unregister_netdevice(dev);
+	}
 	rtnl_unlock();
 	return err;
 }
@@ -460,7 +472,7 @@ static int flip_nl_fill_neigh(struct sk_buff *skb, struct flip_neigh *neigh)
 	    nla_put_u32(skb, FLIP_A_NEIGH_QUOTA, READ_ONCE(neigh->quota)) ||
 	    nla_put_u32(skb, FLIP_A_NEIGH_PAYLOAD, flip_neigh_room(neigh)))
 		return -EMSGSIZE;
-	return 0;
+	return dev && flip_udp_is(dev) ? flip_nl_fill_udp_peer(skb, dev, neigh->key.mac) : 0;
 }
 
 static int flip_nl_dump_neigh(struct sk_buff *skb, struct netlink_callback *cb, void *entry,

@@ -38,6 +38,18 @@ static const struct nla_policy flip_nl_route_get_policy[FLIP_A_ROUTE_ADDRESS + 1
 	[FLIP_A_ROUTE_ADDRESS] = NLA_POLICY_EXACT_LEN(8),
 };
 
+static const struct nla_policy flip_nl_net_new_policy[FLIP_A_NET_UDP_PEERS + 1] = {
+	[FLIP_A_NET_IFNAME] = { .type = NLA_NUL_STRING, .len = 15 },
+	[FLIP_A_NET_WEIGHT] = NLA_POLICY_RANGE(NLA_U32, 1, 25),
+	[FLIP_A_NET_TRUSTED] = NLA_POLICY_MAX(NLA_U8, 1),
+	[FLIP_A_NET_UP] = NLA_POLICY_MAX(NLA_U8, 1),
+	[FLIP_A_NET_UDP_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
+	[FLIP_A_NET_UDP_LOCAL] = NLA_POLICY_EXACT_LEN(16),
+	[FLIP_A_NET_UDP_GROUP] = NLA_POLICY_EXACT_LEN(16),
+	[FLIP_A_NET_UDP_DEV] = { .type = NLA_NUL_STRING, .len = 15 },
+	[FLIP_A_NET_UDP_PEERS] = { .type = NLA_BINARY, .len = 1152 },
+};
+
 static const struct genl_ops flip_nl_ops[] = {
 	{
 		.cmd		= FLIP_CMD_NET_ADD,
@@ -95,6 +107,13 @@ static const struct genl_ops flip_nl_ops[] = {
 	{
 		.cmd		= FLIP_CMD_INFO_GET,
 		.doit		= flip_nl_info_get_doit,
+	},
+	{
+		.cmd		= FLIP_CMD_NET_NEW,
+		.doit		= flip_nl_net_new_doit,
+		.policy		= flip_nl_net_new_policy,
+		.maxattr	= ARRAY_SIZE(flip_nl_net_new_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };
 

@@ -17,6 +17,7 @@ int flip_nl_addr_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int flip_nl_neigh_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int flip_nl_stat_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int flip_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info);
+int flip_nl_net_new_doit(struct sk_buff *skb, struct genl_info *info);
 int flip_nl_addr_start(struct netlink_callback *cb);
 int flip_nl_neigh_start(struct netlink_callback *cb);
 int flip_nl_route_start(struct netlink_callback *cb);

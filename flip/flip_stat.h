@@ -64,7 +64,8 @@
 	S(REASS_EVICTED,	"reass_evicted")				\
 	S(SOCK_FULL,		"sock_full")					\
 	S(MC_JOINED,		"mc_joined")					\
-	S(EP_FULL,		"ep_full")
+	S(EP_FULL,		"ep_full")					\
+	S(UDP_EVICTED,		"udp_evicted")
 
 /* D(enumerator, name): what is dropped, and why; counted as drop_<name> */
 #define FLIP_DROP_REASONS(D)							\
@@ -103,7 +104,16 @@
 	D(REASS_CGROUP,		"reass_cgroup")	/* receiver's memory cgroup is full */ \
 	D(SOCK_RCVBUF,		"sock_rcvbuf")	/* receive buffer full */	\
 	D(SOCK_FILTER,		"sock_filter")	/* socket filter said no */	\
-	D(UNDELIVERED,		"undelivered")	/* bounced, owner gone */
+	D(UNDELIVERED,		"undelivered")	/* bounced, owner gone */	\
+	D(UDP_CHECKSUM,		"udp_checksum")	/* datagram damaged */		\
+	D(UDP_HEADER,		"udp_header")	/* of another version, or no overlay's */ \
+	D(UDP_SELF,		"udp_self")	/* our own, come back */	\
+	D(UDP_SOURCE,		"udp_source")	/* from none of the peers */	\
+	D(UDP_FULL,		"udp_full")	/* table of peers */		\
+	D(UDP_UNKNOWN,		"udp_unknown")	/* to a peer no longer in the table */ \
+	D(UDP_QUEUE,		"udp_queue")	/* of what is to be sent, full */ \
+	D(UDP_TOOBIG,		"udp_toobig")	/* for the path, which is known now */ \
+	D(UDP_SEND,		"udp_send")	/* refused by IP: no route, no buffer */
 
 enum flip_stat {
 	FLIP_STAT_NONE,

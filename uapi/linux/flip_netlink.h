@@ -9,7 +9,9 @@
 
 #define FLIP_NL_MAX_NETWORKS	32	/* networks of one namespace at once */
 #define FLIP_NL_MAX_WEIGHT	25	/* greatest weight of a network, in hops */
-#define FLIP_NL_DEFAULT_WEIGHT	3	/* weight of an Ethernet */
+#define FLIP_NL_DEFAULT_WEIGHT	3	/* weight of an Ethernet, and of an overlay */
+#define FLIP_NL_UDP_PORT	8146	/* UDP port of overlays, unless said otherwise */
+#define FLIP_NL_MAX_UDP_PEERS	64	/* peers an overlay may be given */
 
 /**
  * enum flip_a_net - attributes
@@ -33,6 +35,14 @@
  * @FLIP_A_NET_DELAY: u32: ms by which each frame sent is late, for experiments
  * @FLIP_A_NET_LOSS: u32: hundredths of a per cent of the frames sent that are lost, for
  * experiments
+ * @FLIP_A_NET_UDP_PORT: u16: UDP port of an overlay (8146); networks without it are
+ * devices of other kinds
+ * @FLIP_A_NET_UDP_LOCAL: bytes: own address of an overlay; IPv4 as ::ffff:a.b.c.d, as all
+ * of them
+ * @FLIP_A_NET_UDP_GROUP: bytes: multicast group of an overlay
+ * @FLIP_A_NET_UDP_DEV: string: device an overlay sends and receives over
+ * @FLIP_A_NET_UDP_PEERS: bytes: peers of an overlay, 18 bytes each: address, and port
+ * big-endian, 0 for that of the overlay
  */
 enum flip_a_net {
 	FLIP_A_NET_INDEX = 1,
@@ -53,6 +63,11 @@ enum flip_a_net {
 	FLIP_A_NET_PAD,
 	FLIP_A_NET_DELAY,
 	FLIP_A_NET_LOSS,
+	FLIP_A_NET_UDP_PORT,
+	FLIP_A_NET_UDP_LOCAL,
+	FLIP_A_NET_UDP_GROUP,
+	FLIP_A_NET_UDP_DEV,
+	FLIP_A_NET_UDP_PEERS,
 
 	__FLIP_A_NET_MAX,
 	FLIP_A_NET_MAX = (__FLIP_A_NET_MAX - 1)
@@ -114,6 +129,8 @@ enum flip_a_addr {
  * @FLIP_A_NEIGH_IDLE_MS: u32: time since it was last heard
  * @FLIP_A_NEIGH_QUOTA: u32: credits it has given in all; 8 of the original, 64 of our kind
  * @FLIP_A_NEIGH_PAYLOAD: u32: bytes of a message one packet to it carries
+ * @FLIP_A_NEIGH_UDP_PEER: bytes: on an overlay, its address (16 bytes) and port (2,
+ * big-endian)
  */
 enum flip_a_neigh {
 	FLIP_A_NEIGH_NET = 1,
@@ -128,6 +145,7 @@ enum flip_a_neigh {
 	FLIP_A_NEIGH_IDLE_MS,
 	FLIP_A_NEIGH_QUOTA,
 	FLIP_A_NEIGH_PAYLOAD,
+	FLIP_A_NEIGH_UDP_PEER,
 
 	__FLIP_A_NEIGH_MAX,
 	FLIP_A_NEIGH_MAX = (__FLIP_A_NEIGH_MAX - 1)
@@ -184,7 +202,8 @@ enum flip_a_info {
  * @FLIP_CMD_NET_ADD: Let FLIP run over a device. Attributes: ifindex or ifname, weight
  * (3), trusted (1), up (1). Errors: ENODEV, EEXIST, EINVAL (not Ethernet-like, MTU below
  * 256), ENOSPC.
- * @FLIP_CMD_NET_DEL: Stop FLIP on a network, named by index, ifindex or ifname.
+ * @FLIP_CMD_NET_DEL: Stop FLIP on a network, named by index, ifindex or ifname. An overlay
+ * is removed.
  * @FLIP_CMD_NET_SET: Change weight, trusted, up, delay or loss of a network, named by
  * index, ifindex or ifname.
  * @FLIP_CMD_NET_GET: One network, or all.
@@ -202,6 +221,10 @@ enum flip_a_info {
  * @FLIP_CMD_NEIGH_NEW_NTF: A neighbour was heard for the first time.
  * @FLIP_CMD_NEIGH_LOST_NTF: A neighbour was forgotten, being silent, stuck or on a removed
  * network.
+ * @FLIP_CMD_NET_NEW: Make a UDP overlay, a device of its own named ifname, and let FLIP
+ * run over it. It needs udp-group, udp-peers or both. Errors: EINVAL, EEXIST (name),
+ * EADDRINUSE (port), EADDRNOTAVAIL, EAFNOSUPPORT, ENODEV (udp-dev, or no route to the
+ * group), ENOSPC.
  */
 enum flip_cmd {
 	FLIP_CMD_NET_ADD = 1,
@@ -219,6 +242,7 @@ enum flip_cmd {
 	FLIP_CMD_LOCATE_FAILED_NTF,
 	FLIP_CMD_NEIGH_NEW_NTF,
 	FLIP_CMD_NEIGH_LOST_NTF,
+	FLIP_CMD_NET_NEW,
 
 	__FLIP_CMD_MAX,
 	FLIP_CMD_MAX = (__FLIP_CMD_MAX - 1)
