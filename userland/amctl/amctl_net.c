@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "amctl_nl.h"
+#include "amctl_net_udp.h"
 
 struct settings {
 	const char *dev;
@@ -16,6 +16,7 @@ struct settings {
 	uint64_t weight, delay;
 	uint32_t loss;
 	bool trusted, up;
+	struct amctl_udp udp;
 };
 
 /* hundredths of a per cent */
@@ -51,10 +52,19 @@ static int read_settings(int argc, char **argv, struct settings *s)
 	if (!*s->dev || strlen(s->dev) >= IFNAMSIZ)
 		return amctl_err("ip link names the devices", "'%s' is no name of a device",
 				 s->dev);
-	for (argc--, argv++; argc; argc -= 2, argv += 2) {
+	argc--;
+	argv++;
+	if (argc && !strcmp(argv[0], "udp")) {
+		s->udp.on = true;
+		argc--;
+		argv++;
+	}
+	for (; argc; argc -= 2, argv += 2) {
 		const char *key = argv[0], *val = argc > 1 ? argv[1] : NULL;
 
-		if (!strcmp(key, "weight")) {
+		if (amctl_udp_key(&s->udp, key, val, &rc)) {
+			;	/* read */
+		} else if (!strcmp(key, "weight")) {
 			rc = amctl_arg_u64(key, val, 1, FLIP_NL_MAX_WEIGHT, &s->weight);
 			s->weight_set = true;
 		} else if (!strcmp(key, "trusted")) {
@@ -99,8 +109,9 @@ static int change(uint8_t cmd, const struct settings *s)
 		mnl_attr_put_u32(nlh, FLIP_A_NET_DELAY, (uint32_t)s->delay);
 	if (s->loss_set)
 		mnl_attr_put_u32(nlh, FLIP_A_NET_LOSS, s->loss);
+	amctl_udp_put(&s->udp, nlh);
 	err = amctl_nl_talk(&nl, nlh, FLIP_A_NET_MAX, NULL, NULL);
-	if (err == ENOENT && cmd != FLIP_CMD_NET_ADD)
+	if (err == ENOENT && (cmd == FLIP_CMD_NET_DEL || cmd == FLIP_CMD_NET_SET))
 		rc = amctl_err("amctl net list shows the networks there are",
 			       "%s: FLIP does not run over it", s->dev);
 	else if (err)
@@ -133,7 +144,7 @@ static int net_add(int argc, char **argv)
 		rc = amctl_err("amctl net set does, once it is added",
 			       "%s: delay and loss are not given with add", s.dev);
 	if (!rc)
-		rc = change(FLIP_CMD_NET_ADD, &s);
+		rc = change(s.udp.on ? FLIP_CMD_NET_NEW : FLIP_CMD_NET_ADD, &s);
 	if (!rc)
 		note_down(s.dev);
 	return rc;
@@ -146,6 +157,9 @@ static int net_set(int argc, char **argv)
 
 	if (rc)
 		return rc;
+	if (s.udp.on)
+		return amctl_err("amctl net del, and add it anew",
+				 "%s: where an overlay goes does not change", s.dev);
 	if (!s.weight_set && !s.trusted_set && !s.up_set && !s.delay_set && !s.loss_set)
 		return amctl_bad("%s: what is to change?", s.dev);
 	return change(FLIP_CMD_NET_SET, &s);
@@ -158,7 +172,7 @@ static int net_del(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	if (s.weight_set || s.trusted_set || s.up_set || s.delay_set || s.loss_set)
+	if (s.weight_set || s.trusted_set || s.up_set || s.delay_set || s.loss_set || s.udp.on)
 		return amctl_bad("only the device is wanted");
 	return change(FLIP_CMD_NET_DEL, &s);
 }
@@ -166,7 +180,7 @@ static int net_del(int argc, char **argv)
 /* ---- list ---------------------------------------------------------------------------------- */
 
 #define COLUMNS "+net dev state weight trusted +mtu mac +rx +rx_bytes +rx_dropped +tx +tx_bytes " \
-		"+tx_dropped +delay +loss"
+		"+tx_dropped +delay +loss udp"
 
 struct listing {
 	struct amctl_table *t;
@@ -213,6 +227,7 @@ static void network(uint8_t cmd, const struct nlattr **tb, void *arg)
 	amctl_cell_u64(t, "tx_dropped", amctl_nl_u64(tb[FLIP_A_NET_TX_DROPPED]));
 	amctl_cell_u64(t, "delay", amctl_nl_u32(tb[FLIP_A_NET_DELAY]));
 	amctl_cell(t, "loss", "%g", amctl_nl_u32(tb[FLIP_A_NET_LOSS]) / 100.0);
+	amctl_udp_cells(t, tb);
 }
 
 static int net_list(int argc, char **argv)
@@ -243,11 +258,13 @@ static int net_list(int argc, char **argv)
 
 static const struct amctl_verb verbs[] = {
 	{ "list", net_list, "[DEV]", "networks with their state and counters", "@dev" },
-	{ "add", net_add, "DEV [weight N] [trusted on|off] [up on|off]",
-	  "let FLIP run over a device", "@dev weight trusted up on off" },
+	{ "add", net_add, "DEV [weight N] [trusted on|off] [up on|off] | NAME udp [port N] "
+	  "[group ADDR] [dev DEV] [peer ADDR[:PORT]]... [local ADDR] ...",
+	  "let FLIP run over a device, or over UDP",
+	  "@dev udp port group dev peer local weight trusted up on off" },
 	{ "set", net_set, "DEV [weight N] [trusted on|off] [up on|off] [delay MS] [loss PERCENT]",
 	  "change a network", "@dev weight trusted up on off delay loss" },
-	{ "del", net_del, "DEV", "stop FLIP on a device", "@dev" },
+	{ "del", net_del, "DEV", "stop FLIP on a device; an overlay is removed", "@dev" },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -261,5 +278,10 @@ const struct amctl_object amctl_obj_net = {
 		"  up       off: added but silent (on)\n"
 		"  delay, loss  for experiments: each frame sent is so many ms late, 0 to 10000, or\n"
 		"           lost with that probability in per cent; both 0 unless set\n"
-		"The device itself is brought up as ever: ip link set DEV up.",
+		"The device itself is brought up as ever: ip link set DEV up.\n"
+		"NAME udp makes an overlay, a device of its own, for where Ethernet frames do not pass:\n"
+		"  group    multicast group all of them join; dev: over which device\n"
+		"  peer     instead, or in addition: each of the others, up to 64. Without a group only\n"
+		"           these may speak\n"
+		"  port     UDP port (8146); local: own address, with peers only",
 };

@@ -274,6 +274,15 @@ int amctl_nl_err(const struct amctl_nl *nl, const char *what, int err)
 	case ENODEV:
 		remedy = "ip link names the devices";
 		break;
+	case EADDRINUSE:
+		remedy = "for example: port 8147, the same on all of them";
+		break;
+	case EADDRNOTAVAIL:
+		remedy = "ip address lists the addresses of this machine";
+		break;
+	case EAFNOSUPPORT:
+		remedy = "use addresses of IPv4";
+		break;
 	case EEXIST:
 		remedy = "amctl net list shows it; amctl net set changes it";
 		break;
@@ -281,7 +290,9 @@ int amctl_nl_err(const struct amctl_nl *nl, const char *what, int err)
 		remedy = "remove a network first: amctl net del DEV";
 		break;
 	case EINVAL:
-		remedy = "FLIP wants an Ethernet-like device with an MTU of at least 256";
+		/* the kernel's words say it, if there are any */
+		remedy = nl->cause[0] ? "amctl help net" :
+			"FLIP wants an Ethernet-like device with an MTU of at least 256";
 		break;
 	case ENOENT:
 	case ESRCH:

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "amctl_nl.h"
+#include "amctl_net_udp.h"
 
 #define ADDR_HEX 24	/* eight bytes with colons and a zero */
 
@@ -135,7 +135,7 @@ static void neigh(uint8_t cmd, const struct nlattr **tb, void *arg)
 {
 	struct listing *l = arg;
 	uint32_t tries = amctl_nl_u32(tb[FLIP_A_NEIGH_TRIES]);
-	char mac[64];
+	char mac[64], peer[AMCTL_UDP_TEXT];
 
 	(void)cmd;
 	if (l->only && strcmp(l->only, amctl_nl_str(tb[FLIP_A_NEIGH_IFNAME])))
@@ -156,12 +156,15 @@ static void neigh(uint8_t cmd, const struct nlattr **tb, void *arg)
 	if (tries)
 		amctl_cell_colour(l->t, "tries", AMC_WARN);
 	amctl_cell_idle(l->t, "idle", tb[FLIP_A_NEIGH_IDLE_MS]);
+	if (*amctl_udp_peer(tb[FLIP_A_NEIGH_UDP_PEER], peer))
+		amctl_cell(l->t, "peer", "%s", peer);
 }
 
 static int neigh_list(int argc, char **argv)
 {
 	struct listing l = {
-		.columns = "location dev +routes +credits +quota +payload +owed +queued +messages +tries idle",
+		.columns = "location dev +routes +credits +quota +payload +owed +queued +messages +tries idle "
+			   "peer",
 	};
 
 	if (argc == 2 && !strcmp(argv[0], "dev"))
@@ -187,7 +190,8 @@ const struct amctl_object amctl_obj_neigh = {
 		"  credits   fragments we may still send, of quota in all; owed: those we have to give back\n"
 		"  payload   bytes of a message in one fragment; more than 1458 only between our kind\n"
 		"  queued    fragments that wait for credits; messages: that wait their turn\n"
-		"  tries     unanswered requests for credits: above 0 the neighbour is stuck",
+		"  tries     unanswered requests for credits: above 0 the neighbour is stuck\n"
+		"  peer      address and port, on an overlay",
 };
 
 /* ---- addr ---------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "amctl_main.h"
+#include "amctl_net_udp.h"
 #include "../../tests/broker/broker_run.h"
 
 struct result {
@@ -149,6 +150,42 @@ static void bytes(void **state)
 	assert_int_equal(amctl_arg_hex("p", "::::::", b, 6), AMCTL_USAGE);
 	assert_int_equal(amctl_arg_hex("p", "", b, 6), AMCTL_USAGE);
 	assert_int_equal(amctl_arg_hex("p", NULL, b, 6), AMCTL_USAGE);
+}
+
+/* addresses of overlays */
+static void overlays(void **state)
+{
+	static const char *const wrong[] = {
+		"", "x", "10.0.0", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:80x",
+		"[fd00::1", "[fd00::1]80", "[fd00::1]:", "[10.0.0.1]:80]", "fd00::1::2",
+		"1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1",
+	};
+	static const uint8_t v4[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1 };
+	static const uint8_t v6[] = { 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
+	struct amctl_udp u = { .on = true };
+	int rc;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		assert_true(amctl_udp_key(&u, "peer", wrong[i], &rc));
+		assert_int_not_equal(rc, AMCTL_OK);
+	}
+	u.n_peers = 0;
+	assert_true(amctl_udp_key(&u, "peer", "10.0.0.1", &rc) && rc == AMCTL_OK);
+	assert_true(amctl_udp_key(&u, "peer", "10.0.0.1:8147", &rc) && rc == AMCTL_OK);
+	assert_true(amctl_udp_key(&u, "peer", "fd00::1", &rc) && rc == AMCTL_OK);
+	assert_true(amctl_udp_key(&u, "peer", "[fd00::1]:65535", &rc) && rc == AMCTL_OK);
+	assert_int_equal(u.n_peers, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_memory_equal(u.peers[i], i < 2 ? v4 : v6, AMCTL_UDP_ADDR);
+	assert_memory_equal(u.peers[0] + AMCTL_UDP_ADDR, "\0\0", 2);
+	assert_memory_equal(u.peers[1] + AMCTL_UDP_ADDR, "\x1f\xd3", 2);
+	assert_memory_equal(u.peers[3] + AMCTL_UDP_ADDR, "\xff\xff", 2);
+	assert_true(amctl_udp_key(&u, "group", "239.1.2.3", &rc) && rc == AMCTL_OK);
+	assert_true(amctl_udp_key(&u, "group", "239.1.2.3", &rc) && rc == AMCTL_USAGE);
+	assert_false(amctl_udp_key(&u, "weight", "3", &rc));
+	u.on = false;
+	assert_false(amctl_udp_key(&u, "peer", "10.0.0.1", &rc));
 }
 
 static void texts(void **state)
@@ -436,6 +473,7 @@ int main(void)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(switches),
 		cmocka_unit_test(bytes),
+		cmocka_unit_test(overlays),
 	};
 
 	return cmocka_run_group_tests(tests, start, end);
