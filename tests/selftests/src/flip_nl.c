@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <linux/flip_netlink.h>
 
-enum { U8, U32, U64, STR, HEX };
+enum { U8, U16, U32, U64, STR, HEX };
 
 struct attr {
 	const char	*name;
@@ -39,7 +39,10 @@ static const struct attr net_attrs[] = {
 	{ "rx-dropped", FLIP_A_NET_RX_DROPPED, U64 },
 	{ "tx-packets", FLIP_A_NET_TX_PACKETS, U64 }, { "tx-bytes", FLIP_A_NET_TX_BYTES, U64 },
 	{ "tx-dropped", FLIP_A_NET_TX_DROPPED, U64 }, { "delay", FLIP_A_NET_DELAY, U32 },
-	{ "loss", FLIP_A_NET_LOSS, U32 }, {}
+	{ "loss", FLIP_A_NET_LOSS, U32 },
+	{ "udp-port", FLIP_A_NET_UDP_PORT, U16 }, { "udp-local", FLIP_A_NET_UDP_LOCAL, HEX },
+	{ "udp-group", FLIP_A_NET_UDP_GROUP, HEX }, { "udp-dev", FLIP_A_NET_UDP_DEV, STR },
+	{ "udp-peers", FLIP_A_NET_UDP_PEERS, HEX }, {}
 };
 
 static const struct attr route_attrs[] = {
@@ -61,7 +64,8 @@ static const struct attr neigh_attrs[] = {
 	{ "owed", FLIP_A_NEIGH_OWED, U32 }, { "queued", FLIP_A_NEIGH_QUEUED, U32 },
 	{ "messages", FLIP_A_NEIGH_MESSAGES, U32 }, { "tries", FLIP_A_NEIGH_TRIES, U32 },
 	{ "routes", FLIP_A_NEIGH_ROUTES, U32 }, { "idle-ms", FLIP_A_NEIGH_IDLE_MS, U32 },
-	{ "quota", FLIP_A_NEIGH_QUOTA, U32 }, { "payload", FLIP_A_NEIGH_PAYLOAD, U32 }, {}
+	{ "quota", FLIP_A_NEIGH_QUOTA, U32 }, { "payload", FLIP_A_NEIGH_PAYLOAD, U32 },
+	{ "udp-peer", FLIP_A_NEIGH_UDP_PEER, HEX }, {}
 };
 
 static const struct attr stat_attrs[] = {
@@ -83,6 +87,7 @@ static const struct command {
 	const struct attr	*attrs;
 } commands[] = {
 	{ "net-add", FLIP_CMD_NET_ADD, net_attrs }, { "net-del", FLIP_CMD_NET_DEL, net_attrs },
+	{ "net-new", FLIP_CMD_NET_NEW, net_attrs },
 	{ "net-set", FLIP_CMD_NET_SET, net_attrs }, { "net-get", FLIP_CMD_NET_GET, net_attrs },
 	{ "route-get", FLIP_CMD_ROUTE_GET, route_attrs },
 	{ "addr-get", FLIP_CMD_ADDR_GET, addr_attrs },
@@ -152,8 +157,9 @@ static void put(struct nlmsghdr *n, int type, const void *data, int len)
 
 static void put_value(struct nlmsghdr *n, const struct attr *a, const char *text)
 {
-	uint8_t bytes[64], u8;
+	uint8_t bytes[2048], u8;
 	unsigned int v;
+	uint16_t u16;
 	uint32_t u32;
 	int i;
 
@@ -161,6 +167,10 @@ static void put_value(struct nlmsghdr *n, const struct attr *a, const char *text
 	case U8:
 		u8 = strtoul(text, NULL, 0);
 		put(n, a->number, &u8, 1);
+		break;
+	case U16:
+		u16 = strtoul(text, NULL, 0);
+		put(n, a->number, &u16, 2);
 		break;
 	case U32:
 		u32 = strtoul(text, NULL, 0);
@@ -170,7 +180,7 @@ static void put_value(struct nlmsghdr *n, const struct attr *a, const char *text
 		put(n, a->number, text, strlen(text) + 1);
 		break;
 	case HEX:
-		for (i = 0; i < 64 && sscanf(text + 2 * i, "%2x", &v) == 1; i++)
+		for (i = 0; i < (int)sizeof(bytes) && sscanf(text + 2 * i, "%2x", &v) == 1; i++)
 			bytes[i] = v;
 		put(n, a->number, bytes, i);
 		break;
@@ -186,6 +196,7 @@ static void print_attrs(const struct attr *set, const char *p, int len)
 		const struct attr *a = attribute(set, NULL, n->nla_type & NLA_TYPE_MASK);
 		const uint8_t *v = (const uint8_t *)p + NLA_HDRLEN;
 		uint64_t u64;
+		uint16_t u16;
 		uint32_t u32;
 
 		if (n->nla_len < NLA_HDRLEN || n->nla_len > len)
@@ -195,6 +206,10 @@ static void print_attrs(const struct attr *set, const char *p, int len)
 			switch (a->type) {
 			case U8:
 				printf("%u ", *v);
+				break;
+			case U16:
+				memcpy(&u16, v, 2);
+				printf("%u ", u16);
 				break;
 			case U32:
 				memcpy(&u32, v, 4);
