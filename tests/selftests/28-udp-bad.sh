@@ -45,6 +45,9 @@ refused "not within" port 0 peer 10.0.0.2
 refused "not within" port 65536 peer 10.0.0.2
 refused "no address of a peer" peer 10.0.0.2.3
 refused "more than 64 peers" $(for i in $(seq 65); do echo peer 10.7.0.$i; done)
+in_ns a setpriv --reuid 65534 --regid 65534 --clear-groups "$amctl" net add bad0 udp port 99 \
+	peer 10.0.0.2 >"$tmp/refused" 2>&1 && fail "anybody makes an overlay"
+grep -q CAP_NET_ADMIN "$tmp/refused" || fail "no right to: $(cat "$tmp/refused")"
 check "64 peers" in_ns a "$amctl" net add many0 udp port 99 $(for i in $(seq 64); do echo peer 10.7.0.$i; done)
 expect "all are shown" "$(in_ns a "$amctl" -j net list many0 | grep -o 'peer 10.7' | wc -l)" 64
 check "ip link removes it too" ip -n a link del many0
@@ -61,6 +64,19 @@ out=$(in_ns a "$nl" net-new udp-peers 00000000000000000000ffff0a0000020000) && f
 out=$(in_ns a "$nl" net-new ifname a/b udp-peers 00000000000000000000ffff0a0000020000) &&
 	fail "a name with a slash: $out"
 ip -n a link show bad0 >/dev/null 2>&1 && fail "refused, and a device is there"
+
+# no memory, at each place where some is wanted
+if [ -e /sys/kernel/debug/failslab ]; then
+	echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
+	echo 0 >/sys/kernel/debug/failslab/verbose
+	check "without memory" in_ns a python3 "$AMOEBA_TREE/tests/selftests/src/udp_fail.py" e0 \
+		"$AMOEBA_TREE/uapi/linux/flip_netlink.h"
+	cat "$tmp/check"
+	ip -n a link show fail0 >/dev/null 2>&1 && fail "an overlay that was not made is there"
+	in_ns a ss -nulH | grep -q ':200 ' && fail "a socket of an overlay that was not made"
+else
+	echo "no failslab here"
+fi
 
 # ---- bad datagrams ----------------------------------------------------------------------------
 cat >"$tmp/flood.py" <<'PY'
@@ -170,4 +186,15 @@ for i in 1 2 3; do
 done
 gone() { ! ip -n sw link show | grep -q ' x[0-9]@'; }
 wait_for 20 gone || fail "a namespace does not die: $(ip -n sw link show)"
+
+# the module goes with overlays in use, where it is one
+if grep -q '^flip ' /proc/modules; then
+	over c group 239.8.1.46 dev e0
+	for pid in "${background[@]}"; do kill "$pid"; done
+	wait
+	background=()
+	wait_for 10 rmmod amoeba 2>/dev/null || fail "amoeba stays: $(grep ^amoeba /proc/modules)"
+	wait_for 10 rmmod flip 2>/dev/null || fail "flip stays: $(grep ^flip /proc/modules)"
+	ip -n c link show amo0 >/dev/null 2>&1 && fail "an overlay of nobody's"
+fi
 finish
