@@ -5,8 +5,8 @@
 -- "make install" puts this into Wireshark's plugin folder; without that:
 --	tshark -X lua_script:amflip.lua -r FILE
 --
--- Dissected is ethertype 0x8146: the control header, the FLIP header, transactions (RPC) with the
--- classic header, group messages.  The bytes are in Documentation/wire.rst and rpc.rst.
+-- Dissected is ethertype 0x8146, and UDP port 8146, that of overlays: the control header, the FLIP
+-- header, transactions (RPC) with the classic header, group messages.  The bytes are in Documentation/wire.rst and rpc.rst.
 -- Filters: amflip.*, amflip.rpc.*, amflip.grp.*, amflip.hdr.*; what is wrong with a frame is
 -- amflip.bad.*, what is remarkable amflip.note.*; see Documentation/flip.rst.
 --
@@ -1390,4 +1390,30 @@ function flip.dissector(tvb, pinfo, root)
 	return tvb:len()
 end
 
+-- ---- UDP overlays ------------------------------------------------------------------------------
+
+local UDP_PORT = 8146		-- another: Decode As
+local UDP_LEN, UDP_VERSION = 4, 1
+
+local overlay = Proto("amflip_udp", "FLIP over UDP")
+local udp_version = ProtoField.uint8("amflip_udp.version", "Version")
+local udp_type = ProtoField.uint8("amflip_udp.type", "Control type", base.DEC, FC_NAMES)
+local udp_count = ProtoField.uint16("amflip_udp.count", "Count")
+overlay.fields = { udp_version, udp_type, udp_count }
+
+-- the same as in a frame, behind two bytes as there
+function overlay.dissector(tvb, pinfo, root)
+	if tvb:len() < UDP_LEN or tvb(0, 1):uint() ~= UDP_VERSION or tvb(2, 1):uint() ~= 0 then
+		return 0
+	end
+	local tree = root:add(overlay, tvb(0, UDP_LEN))
+	tree:add(udp_version, tvb(0, 1))
+	tree:add(udp_type, tvb(1, 1))
+	tree:add(udp_count, tvb(2, 2))
+	local frame = tvb(1, 1):bytes() .. tvb(3):bytes()
+	flip.dissector(frame:tvb("FLIP"), pinfo, root)
+	return tvb:len()
+end
+
 DissectorTable.get("ethertype"):add(ETHERTYPE, flip)
+DissectorTable.get("udp.port"):add(UDP_PORT, overlay)
