@@ -26,8 +26,9 @@
  * to a worker there (neigh->kick). A CREDIT frame is the exception: it says that all but two
  * of those packets have arrived.
  *
- * Our kind, which is all there is on an overlay, has a quota of FLIP_CREDITS_OURS. The sender says so in the high bit of each count, for
- * then credits come back in larger numbers; originals never give back so many that it is set.
+ * Our kind, which is all there is on an overlay, has a quota of FLIP_CREDITS_OURS. The sender says
+ * so in the high bit of each count, for then credits come back in larger numbers; originals never
+ * give back so many that it is set.
  *
  * When credits are missing for FLIP_CREDIT_STUCK_MS and somebody waits a REQCREDIT is sent, after
  * FLIP_CREDIT_TRIES without an answer the neighbour is forgotten and what waited is lost. The
