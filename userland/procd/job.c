@@ -157,6 +157,11 @@ static void take_ctl(struct job *j, const struct ctl *c)
 	} else if (c->type == CTL_EXIT) {
 		j->res.exited = WIFEXITED(c->value);
 		j->res.code = WIFEXITED(c->value) ? WEXITSTATUS(c->value) : WTERMSIG(c->value);
+		/* all are killed one after the other: a shell may say so of its child before its turn */
+		if (j->kill && j->res.exited && j->res.code == 128 + SIGKILL) {
+			j->res.exited = false;
+			j->res.code = SIGKILL;
+		}
 		j->res.core = WIFSIGNALED(c->value) && WCOREDUMP(c->value);
 		j->res.utime_us = c->utime_us;
 		j->res.stime_us = c->stime_us;

@@ -156,6 +156,8 @@ static void job_rights(const am_cap *host)
 	       AM_STD_DENIED);
 	STATUS("kill", am_ps_kill(&proc, -1), AM_OK);
 	STATUS("wait", finish(&proc, &r), AM_OK);
+	if (r.exited || r.code != SIGKILL || r.error)
+		printf("exited %d code %d error %d %s\n", r.exited, r.code, r.error, r.why);
 	CHECK("ended by SIGKILL", !r.exited && r.code == SIGKILL && !r.error);
 	STATUS("kill what has ended", am_ps_kill(&proc, SIGTERM), AM_STD_NOTFOUND);
 	STATUS("release", am_ps_release(&proc, false), AM_OK);
