@@ -35,7 +35,8 @@
  * Who frees what
  *   file  refcount: the descriptor, each tx, each running call. The last put queues destruction
  *         (flip_ep_destroy() sleeps). A closed file whose replies are not yet acknowledged
- *         lingers until they are or the tries are used up.
+ *         lingers until they are or the tries are used up, which takes ten seconds at most,
+ *         however slow the client claims to be.
  *   call  refcount: its thread, and the tx of a local transaction. Freed by RCU, since softirq
  *         finds it through file->calls.
  *   tx    refcount: file->served until answered, hash until done, its timer or work while
@@ -73,6 +74,7 @@
 #define AMRPC_RTT_MAX		1000
 #define AMRPC_REPLY_MIN		11	/* before RECEIVED(REPLY): 16 round trips, clamped */
 #define AMRPC_REPLY_MAX		30000
+#define AMRPC_LINGER_MS		1000	/* the same, at most, when the server's file is closed */
 #define AMRPC_TRIES		10
 #define AMRPC_TRIES_INVAL	5	/* this many left: forced FLIP relocation */
 #define AMRPC_NAKS		5	/* then the port is dropped and located again */
@@ -383,6 +385,7 @@ void amrpc_tx_unhash(struct amrpc_tx *tx);
 void amrpc_tx_finish(struct amrpc_tx *tx, bool lost);
 bool amrpc_tx_withdraw(struct amrpc_tx *tx);
 void amrpc_tx_send(struct amrpc_tx *tx, u8 type, u8 wflags, u32 fflags, u32 ltime);
+void amrpc_txs_hurry(const struct amrpc_file *f);
 void amrpc_txs_kill(struct amrpc_net *an);
 int amrpc_txs_init(struct amrpc_net *an);
 void amrpc_txs_exit(struct amrpc_net *an);

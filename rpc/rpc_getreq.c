@@ -210,4 +210,7 @@ void amrpc_server_close(struct amrpc_file *f)
 		abandon(tx);
 		amrpc_tx_put(tx);
 	}
+	/* somebody else has it too */
+	if (refcount_read(&f->ref) > 1)
+		amrpc_txs_hurry(f);
 }

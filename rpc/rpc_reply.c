@@ -55,7 +55,9 @@ void amrpc_reply_resend(struct amrpc_tx *tx, bool inval)
 
 static unsigned int reply_ms(const struct amrpc_tx *tx)
 {
-	return clamp_t(unsigned int, 16U * tx->req_dest, AMRPC_REPLY_MIN, AMRPC_REPLY_MAX);
+	unsigned int most = READ_ONCE(tx->file->dead) ? AMRPC_LINGER_MS : AMRPC_REPLY_MAX;
+
+	return clamp_t(unsigned int, 16U * tx->req_dest, AMRPC_REPLY_MIN, most);
 }
 
 /**

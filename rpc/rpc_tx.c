@@ -264,6 +264,32 @@ void amrpc_tx_send(struct amrpc_tx *tx, u8 type, u8 wflags, u32 fflags, u32 ltim
 	amrpc_send_ctl(tx->file, tx->key.peer, &w, fflags, ltime, NULL);
 }
 
+/**
+ * amrpc_txs_hurry() - a file was closed: its replies do not wait for long
+ * @f: file, dead
+ *
+ * A timer that runs meanwhile sees that the file is dead. Context: process.
+ */
+void amrpc_txs_hurry(const struct amrpc_file *f)
+{
+	unsigned long soon = jiffies + msecs_to_jiffies(AMRPC_LINGER_MS);
+	struct rhashtable_iter it;
+	struct amrpc_tx *tx;
+
+	rhashtable_walk_enter(&f->an->txs, &it);
+	rhashtable_walk_start(&it);
+	while ((tx = rhashtable_walk_next(&it))) {
+		if (IS_ERR(tx) || tx->file != f)
+			continue;
+		spin_lock_bh(&tx->lock);
+		if (tx->state == AMRPC_TX_REPLIED && time_after(tx->timer.expires, soon))
+			mod_timer_pending(&tx->timer, soon);
+		spin_unlock_bh(&tx->lock);
+	}
+	rhashtable_walk_stop(&it);
+	rhashtable_walk_exit(&it);
+}
+
 /* the module or the namespace goes: give up what is still unacknowledged; process context */
 void amrpc_txs_kill(struct amrpc_net *an)
 {

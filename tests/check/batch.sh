@@ -29,7 +29,7 @@ clean() {
 	done
 	# the second end of a pair goes with the first
 	printf '%s\n' "${links[@]}" "${eth0[@]}" | ip -force -batch - 2>/dev/null
-	for ((n = 0; n < 50; n++)); do
+	for ((n = 0; n < 150; n++)); do
 		left=
 		while read -r m _; do
 			case $m in amoeba*|flip*) left+=" $m" ;; esac
