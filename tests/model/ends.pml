@@ -8,7 +8,7 @@
  * What models what
  *   client()	rpc_client.c: amrpc_trans() without servers of the same namespace, remote_try(),
  *		send_request(), send_probe(): every branch, in their order, with every counter
- *   anything()	rpc_client.c: all that sets an event or changes call->live
+ *   anything()	rpc_client_rx.c: all that sets an event or changes call->live
  *
  * Claimed are: no deadlock (Spin's invalid end states: only DONE is an end), and no cycle (pan -l
  * with no progress state in sight reports any). What may happen for ever by design is

@@ -13,7 +13,7 @@
  * What models what
  *   client()	rpc_client.c: amrpc_trans(), remote_try(), send_request(), lost_verdict(); each
  *		critical section and each read of call->live outside one is a step of its own
- *   softirq()	rpc_client.c: receive_nak(), receive_reply(), amrpc_client_undelivered()
+ *   softirq()	rpc_client_rx.c: receive_nak(), receive_reply(), amrpc_client_undelivered()
  *   world()	rpc_server.c: amrpc_server_request(), amrpc_tx_refuse(); rpc_once.c: evict_one(),
  *		amrpc_once_check(), _mark(), _unmark(), _refuse(); rpc_port.c:
  *		amrpc_port_deliver(); rpc_getreq.c: taken(), amrpc_server_close(); a machine that

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The client's side of a transaction: what the network says of it.
+ *
+ * DESIGN NOTES
+ *
+ * Softirq records events of a call under call->lock and wakes its thread (rpc_client.c), which is
+ * the only one to change its state; of call->live it may take away what it has learnt not to be so.
+ *
+ * A call is found by its index, under RCU and without a reference. The call may have ended and
+ * its memory be that of the next transaction on the file (file->spare); so whoever found it compares
+ * tid or message id under call->lock before anything is changed.
+ */
+#include "rpc.h"
+#include "rpc_trace.h"
+
+static void set_event(struct amrpc_call *call, unsigned int ev)
+{
+	lockdep_assert_held(&call->lock);
+	if (call->state != AMRPC_CALL_DONE) {
+		call->events |= ev;
+		__wake_up_sync(&call->wq, TASK_NORMAL);
+	}
+}
+
+/* something happened to a call whose reference we have; any context */
+void amrpc_call_event(struct amrpc_call *call, unsigned int ev)
+{
+	spin_lock_bh(&call->lock);
+	set_event(call, ev);
+	spin_unlock_bh(&call->lock);
+}
+
+/*
+ * Is a call found by its index the remote transaction @tid still? One that has not been sent, or
+ * that a server of this namespace has now, is no business of the network's, whatever tid it names.
+ */
+static bool is_still(const struct amrpc_call *call, u32 tid)
+{
+	lockdep_assert_held(&call->lock);
+	return call->tid == tid && call->copies && !call->tx;
+}
+
+/* amrpc_call_event() for one found by its index; bottom halves off */
+static void event_of(struct amrpc_call *call, u32 tid, unsigned int ev)
+{
+	spin_lock(&call->lock);
+	if (is_still(call, tid))
+		set_event(call, ev);
+	spin_unlock(&call->lock);
+}
+
+static void ack_reply(struct amrpc_file *f, const struct amrpc_wire *w, const struct flip_rx *rx,
+		      u32 flags)
+{
+	struct amrpc_wire a = {
+		.type = AMRPC_ACK, .tid = w->tid, .dest = w->from, .from = w->dest,
+	};
+
+	memcpy(&a.kid, f->an->kid, 8);
+	amrpc_send_ctl(f, rx->src, &a, flags, 0, NULL);
+}
+
+static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
+			  const struct flip_rx *rx, struct amrpc_call *call)
+{
+	u8 buf[AMRPC_CLASSIC_HDR];
+	const u8 *p;
+	u32 flags;
+
+	amrpc_count(f->an, REPLY_RX);
+	if (call) {
+		spin_lock(&call->lock);
+		if (is_still(call, w->tid) && call->peer != rx->src &&
+		    call->state != AMRPC_CALL_DONE) {
+			spin_unlock(&call->lock);
+			amrpc_count(f->an, DROP_PEER);
+			return;
+		}
+		if (is_still(call, w->tid) && !(call->events & AMRPC_EV_REPLY) &&
+		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP) &&
+		    !call->data.skb && !call->data.msg) {
+			p = skb_header_pointer(d->skb ?: skb_peek(&d->msg->skbs), AMRPC_HDR,
+					       sizeof(buf), buf);
+			if (!p) {
+				spin_unlock(&call->lock);
+				amrpc_count(f->an, DROP_SHORT);
+				return;
+			}
+			amrpc_classic_get(p, &call->rep, true, w->flags & AMRPC_F_BIGENDIAN);
+			call->data = *d;
+			memset(d, 0, sizeof(*d));
+			/* the original prepares the ACK of a one-packet reply with its REQUEST */
+			flags = call->data.msg ? 0 : FLIP_SEND_SECURITY;
+			spin_unlock(&call->lock);
+			ack_reply(f, w, rx, flags);
+			event_of(call, w->tid, AMRPC_EV_REPLY);
+			return;
+		}
+		spin_unlock(&call->lock);
+	}
+	/* an old one: its server only wants to hear that it arrived */
+	ack_reply(f, w, rx, 0);
+}
+
+/* RECEIVED(REPLY): NAK while we still wait for it, else ACK (facts 3.2) */
+static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
+			     const struct flip_rx *rx, struct amrpc_call *call)
+{
+	struct amrpc_wire a = {
+		.kid = w->kid, .type = AMRPC_ACK, .tid = w->tid, .dest = w->from, .from = w->dest,
+	};
+
+	if (call) {
+		spin_lock(&call->lock);
+		if (is_still(call, w->tid) && call->peer == rx->src && !call->data.skb &&
+		    !call->data.msg &&
+		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP))
+			a.type = AMRPC_NAK;
+		spin_unlock(&call->lock);
+	}
+	amrpc_send_ctl(f, rx->src, &a, 0, 0, NULL);
+}
+
+static void receive_nak(struct amrpc_file *f, const struct amrpc_wire *w,
+			struct amrpc_call *call)
+{
+	unsigned int ev = 0;
+
+	amrpc_count(f->an, NAK_RX);
+	spin_lock(&call->lock);
+	if (!is_still(call, w->tid) || call->state == AMRPC_CALL_DONE ||
+	    call->events & AMRPC_EV_REPLY) {
+		/* too late to matter */
+	} else if (w->from == call->req_dest && call->live) {
+		/* also in GetRep: a queued request that no thread took in time */
+		call->live = false;
+		call->older = false;
+		ev = AMRPC_EV_NAK;
+	} else if (call->state == AMRPC_CALL_PUTREQ && w->from == call->server_idx &&
+		   call->probe_messid) {
+		call->probe_messid = 0;
+		ev = AMRPC_EV_NAKRCV;
+	}
+	if (ev)
+		set_event(call, ev);
+	spin_unlock(&call->lock);
+	if (!ev)
+		amrpc_count(f->an, DROP_STALE_NAK);
+}
+
+/**
+ * amrpc_client_receive() - a message for the client's side of a file
+ * @f: file
+ * @w: its RPC header; type REPLY, ACK, NAK, ALIVE, FAIL, FORWARD, or RECEIVED(REPLY)
+ * @d: the message; what is kept is taken out of it
+ * @rx: FLIP's description
+ *
+ * Context: bottom halves off, rcu_read_lock().
+ */
+void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
+			  const struct flip_rx *rx)
+{
+	struct amrpc_call *call = xa_load(&f->calls, w->dest);
+	u8 buf[8];
+	const u8 *p;
+
+	switch (w->type) {
+	case AMRPC_REPLY:
+		receive_reply(f, w, d, rx, call);
+		return;
+	case AMRPC_RECEIVED:
+		receive_received(f, w, rx, call);
+		return;
+	}
+	if (!call || READ_ONCE(call->tid) != w->tid || !READ_ONCE(call->copies)) {
+		amrpc_count(f->an, DROP_NOCALL);
+		return;
+	}
+	if (call->peer != rx->src) {
+		amrpc_count(f->an, DROP_PEER);
+		return;
+	}
+	switch (w->type) {
+	case AMRPC_ACK:
+		spin_lock(&call->lock);
+		if (is_still(call, w->tid)) {
+			call->server_idx = w->from;
+			set_event(call, AMRPC_EV_ACK);
+		}
+		spin_unlock(&call->lock);
+		break;
+	case AMRPC_ALIVE:
+		event_of(call, w->tid, AMRPC_EV_ALIVE);
+		break;
+	case AMRPC_NAK:
+		receive_nak(f, w, call);
+		break;
+	case AMRPC_FAIL:
+		amrpc_count(f->an, FAIL_RX);
+		event_of(call, w->tid, AMRPC_EV_FAIL);
+		break;
+	case AMRPC_FORWARD:
+		p = d->skb && rx->total == AMRPC_HDR + 8 ?
+		    skb_header_pointer(d->skb, AMRPC_HDR, 8, buf) : NULL;
+		if (!p) {
+			amrpc_count(f->an, DROP_SHORT);
+			break;
+		}
+		if (flip_addr_load(p) == FLIP_ADDR_NULL) {
+			amrpc_count(f->an, DROP_PROTO);
+			break;
+		}
+		spin_lock(&call->lock);
+		if (is_still(call, w->tid)) {
+			call->forward = flip_addr_load(p);
+			set_event(call, AMRPC_EV_FORWARD);
+		}
+		spin_unlock(&call->lock);
+		break;
+	}
+}
+
+static struct amrpc_call *find_by_messid(struct amrpc_file *f, u32 messid)
+{
+	struct amrpc_call *call;
+	unsigned long i;
+
+	xa_for_each(&f->calls, i, call)
+		if (READ_ONCE(call->messid) == messid && READ_ONCE(call->copies))
+			return call;
+	return NULL;
+}
+
+/**
+ * amrpc_client_undelivered() - a message of a call came back or was never sent
+ * @f: file
+ * @w: its RPC header when it is at hand, or NULL (a later packet of a REQUEST)
+ * @rx: FLIP's description of what was sent
+ * @why: reason
+ *
+ * Context: bottom halves off, rcu_read_lock().
+ */
+void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
+			      const struct flip_rx *rx, enum flip_undeliv why)
+{
+	struct amrpc_call *call = w ? xa_load(&f->calls, w->from) : find_by_messid(f, rx->messid);
+	unsigned int ev = 0;
+
+	if (!call) {
+		amrpc_count(f->an, DROP_NOCALL);
+		return;
+	}
+	spin_lock(&call->lock);
+	if (call->state == AMRPC_CALL_DONE || call->peer != rx->dst) {
+		/* too late to matter */
+	} else if (rx->messid == call->messid && call->live) {
+		if (why == FLIP_UNDELIV_R_NOTHERE) {
+			/* packets come back in order; one that comes twice is no other one */
+			if (rx->offset == call->bounced) {
+				call->bounced += rx->length;
+				if (call->bounced >= call->req_total) {
+					call->live = call->older;
+					ev = AMRPC_EV_BOUNCED;
+				}
+			}
+		} else if (why == FLIP_UNDELIV_R_UNTRUSTED) {
+			call->live = call->older;
+			ev = AMRPC_EV_UNSAFE;
+		} else {
+			call->live = call->older;
+			ev = AMRPC_EV_LOST;
+		}
+	} else if (rx->messid == call->probe_messid) {
+		ev = why == FLIP_UNDELIV_R_NOTHERE ? AMRPC_EV_PROBE_BACK : AMRPC_EV_LOST;
+	}
+	if (ev)
+		set_event(call, ev);
+	spin_unlock(&call->lock);
+}
