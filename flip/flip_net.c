@@ -12,6 +12,7 @@
  * A device that leaves the namespace or unregisters takes its network with it; one that goes down
  * or loses its carrier keeps it, but nothing is known at it any more.
  */
+#include <kunit/visibility.h>
 #include <linux/if_arp.h>
 #include <linux/mm.h>
 #include <linux/rtnetlink.h>
@@ -192,6 +193,7 @@ err_free:
 	kfree(n);
 	return ERR_PTR(err);
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_network_add);
 
 void flip_network_del(struct flip_network *n)
 {
@@ -212,6 +214,7 @@ void flip_network_del(struct flip_network *n)
 	n->dev = NULL;
 	flip_network_put(n);
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_network_del);
 
 void flip_network_set(struct flip_network *n, const struct flip_network_change *c)
 {

@@ -48,6 +48,7 @@ struct flip_route *flip_route_lookup(struct flip_ns *ns, flip_addr_t addr)
 {
 	return rhashtable_lookup(&ns->routes, &addr, flip_route_params);
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_route_lookup);
 
 /**
  * flip_route_best() - choose a location

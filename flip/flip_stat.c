@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Counters, and the one place packets are dropped. */
+#include <kunit/visibility.h>
 #include "flip_int.h"
 #include <trace/events/flip.h>
 
@@ -11,6 +12,7 @@ const char * const flip_stat_names[__FLIP_STAT_MAX] = {
 	FLIP_DROP_REASONS(D)
 #undef D
 };
+EXPORT_SYMBOL_IF_KUNIT(flip_stat_names);
 
 u64 flip_stat_sum(const struct flip_ns *ns, enum flip_stat which)
 {
@@ -21,6 +23,7 @@ u64 flip_stat_sum(const struct flip_ns *ns, enum flip_stat which)
 		sum += READ_ONCE(per_cpu_ptr(ns->stats, cpu)->c[which]);
 	return sum;
 }
+EXPORT_SYMBOL_IF_KUNIT(flip_stat_sum);
 
 void flip_drop(struct flip_ns *ns, struct flip_network *net, struct sk_buff *skb,
 	       enum flip_stat why)
