@@ -128,6 +128,9 @@ static const struct sw_scenario sw_locate[] = {
 		{ { 0, 1, LOC, 0, 3, 7, ME, S },
 		  { { 0, 1, HERE, 0, 0, 3, ME, S, 1, 1 },
 		    { 1, EVERYONE, LOC, 0, 7, 7, ME, S } } }) },
+	{ "ours, and others: HEREIS counts both", 0, STEPS(
+		KNOW(1, 1, ME, 4, 3, 2),
+		{ { 0, 1, LOC, 0, 3, 3, ME, S }, { { 0, 1, HERE, 0, 0, 7, ME, S, 4, 3 } } }) },
 	{ "in on an untrusted network: UNSAFE", BIT(0), STEPS(
 		KNOW(1, 1, D, 4, 2, 2),
 		{ { 0, 1, LOC, 0, 3, 3, D, S }, { { 0, 1, HERE, UNS, 0, 7, D, S, 2, 0 } },
@@ -162,6 +165,10 @@ static const struct sw_scenario sw_hereis[] = {
 		KNOW(0, 1, S, 3, 1, 1), KNOW(2, 1, D, 5, 2, 2), KNOW(1, 2, D, 4, 4, 0),
 		KNOW(0, 2, D, 3, 8, 8),
 		{ { 1, 1, HERE, 0, 3, 7, D, S, 1, 1 }, { { 0, 1, HERE, 0, 0, 7, D, S, 7, 3 } },
+		  FORWARDED }) },
+	{ "counts: ours too", 0, STEPS(
+		KNOW(0, 1, S, 3, 1, 1),
+		{ { 1, 1, HERE, 0, 3, 7, ME, S, 2, 1 }, { { 0, 1, HERE, 0, 0, 7, ME, S, 3, 2 } },
 		  FORWARDED }) },
 	{ "UNSAFE: none is trusted", 0, STEPS(
 		KNOW(0, 1, S, 3, 1, 1),

@@ -188,8 +188,8 @@ static void flip_answer(struct flip_ns *ns, struct flip_pkt *p, unsigned int cou
 static void flip_rx_locate(struct flip_ns *ns, struct sk_buff *skb, struct flip_pkt *p)
 {
 	struct flip_hdr *h = &p->h;
-	unsigned int count, trusted;
-	u16 dist;
+	unsigned int count = 0, trusted = 0, here;
+	u16 dist = 0;
 
 	if (h->src == FLIP_ADDR_NULL || h->dst == FLIP_ADDR_NULL) {
 		flip_drop(ns, p->net, skb, FLIP_DROP_ADDRESS);
@@ -205,19 +205,19 @@ static void flip_rx_locate(struct flip_ns *ns, struct sk_buff *skb, struct flip_
 	}
 	flip_route_relearn(ns, p);
 
-	count = flip_ep_members(ns, h->dst);
-	if (count)
-		flip_answer(ns, p, count, count, 0);
-	if (!flip_forwarding(ns)) {
-		consume_skb(skb);
-		return;
-	}
-	if (h->act == h->max) {
+	/* one answer for all that is known here and behind us: the last one heard from us counts */
+	here = flip_ep_members(ns, h->dst);
+	if (h->act == h->max && flip_forwarding(ns)) {
 		count = flip_route_count(ns, h->dst, p->net, &trusted, &dist);
 		if (h->flags & FLIP_F_SECURITY)
 			count = trusted;
-		if (count)
-			flip_answer(ns, p, count, trusted, dist);
+		/* farther than a header can say */
+		if (h->act + dist > FLIP_MAX_HOPS)
+			count = trusted = 0;
+	}
+	if (here + count)
+		flip_answer(ns, p, here + count, here + trusted, count ? dist : 0);
+	if (h->act == h->max || !flip_forwarding(ns)) {
 		consume_skb(skb);
 		return;
 	}
@@ -230,7 +230,7 @@ static void flip_rx_locate(struct flip_ns *ns, struct sk_buff *skb, struct flip_
 static void flip_rx_hereis(struct flip_ns *ns, struct sk_buff *skb, struct flip_pkt *p, bool be)
 {
 	struct flip_hdr *h = &p->h, out;
-	unsigned int count, trusted, all, safe;
+	unsigned int count, trusted, all, safe, here;
 	enum flip_route_why why;
 	struct flip_loc *loc;
 	u16 far;
@@ -274,8 +274,10 @@ static void flip_rx_hereis(struct flip_ns *ns, struct sk_buff *skb, struct flip_
 	}
 	if (!READ_ONCE(loc->neigh->network->trusted))
 		out.flags |= FLIP_F_UNSAFE;
-	/* what is behind us, seen from there */
-	all = flip_route_count(ns, h->dst, loc->neigh->network, &safe, &far);
+	/* what is here and behind us, seen from there */
+	here = flip_ep_members(ns, h->dst);
+	all = flip_route_count(ns, h->dst, loc->neigh->network, &safe, &far) + here;
+	safe += here;
 	if (!all || skb_ensure_writable(skb, FLIP_HEREIS_LEN)) {
 		flip_drop(ns, p->net, skb, FLIP_DROP_NOMEM);
 		return;
