@@ -349,6 +349,10 @@ static const struct sw_scenario sw_untrusted[] = {
 		KNOW(0, 1, S, 3, 1, 1), KNOW(1, 1, D, 4, 1, 1), KNOW(2, 1, D, 5, 1, 1),
 		{ { 1, 1, UNT, SEC | UNR, 3, 7, D, S }, { { 0, 1, UNT, SEC | UNR, 0, 7, D, S } },
 		  FORWARDED }) },
+	{ "unknown there: learned, untrusted", 0, STEPS(
+		KNOW(0, 1, S, 3, 1, 1),
+		{ { 1, 1, UNT, SEC | UNR, 3, 11, D, S }, { { 0, 1, UNT, SEC | UNR, 0, 11, D, S } },
+		  FORWARDED, .routes = { { D, 1, 1, 8, 1, 0 } } }) },
 	{ "no trusted way back: dropped", 0, STEPS(
 		KNOW(0, 1, S, 3, 1, 0),
 		{ { 1, 1, UNT, SEC | UNR, 3, 25, D, S }, DROP(UNSAFE) }) },

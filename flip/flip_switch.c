@@ -435,22 +435,32 @@ static void flip_rx_nothere(struct flip_ns *ns, struct sk_buff *skb, struct flip
 		flip_pass_back(ns, skb, p, FLIP_UNDELIV_R_NOTHERE);
 }
 
-static void flip_rx_untrusted(struct flip_ns *ns, struct sk_buff *skb, struct flip_pkt *p)
+/* an address is there, but not for SECURITY: what is known of it stays, but is trusted no longer */
+static void flip_distrust(struct flip_ns *ns, struct flip_pkt *p)
 {
-	struct flip_route *r;
+	struct flip_route *r = flip_route_lookup(ns, p->h.dst);
 	struct flip_loc *loc;
 
+	if (r) {
+		list_for_each_entry_rcu(loc, &r->locs, list) {
+			if (loc->neigh->network == p->net &&
+			    ether_addr_equal_unaligned(loc->neigh->key.mac, p->mac)) {
+				WRITE_ONCE(loc->trusted, 0);
+				return;
+			}
+		}
+	}
+	if (p->h.max > p->h.act && !flip_ep_lookup(ns, p->h.dst))
+		flip_route_install(ns, p, p->h.dst, p->h.max - p->h.act, 1, 0, false);
+}
+
+static void flip_rx_untrusted(struct flip_ns *ns, struct sk_buff *skb, struct flip_pkt *p)
+{
 	if (p->h.dst == FLIP_ADDR_NULL) {
 		flip_drop(ns, p->net, skb, FLIP_DROP_ADDRESS);
 		return;
 	}
-	/* what is known there stays, but is trusted no longer */
-	r = flip_route_lookup(ns, p->h.dst);
-	if (r)
-		list_for_each_entry_rcu(loc, &r->locs, list)
-			if (loc->neigh->network == p->net &&
-			    ether_addr_equal_unaligned(loc->neigh->key.mac, p->mac))
-				WRITE_ONCE(loc->trusted, 0);
+	flip_distrust(ns, p);
 	if (!flip_repair(ns, skb, p))
 		flip_pass_back(ns, skb, p, FLIP_UNDELIV_R_UNTRUSTED);
 }

@@ -504,7 +504,13 @@ static size_t bend(uint8_t *f, size_t len)
 	}
 }
 
-/* nobody but those may be spoken for: what bending has done to source, or to a HEREIS' subject */
+/* it says of its destination that it is where the frame came from */
+static int speaks(uint8_t type)
+{
+	return type == HEREIS || type == UNTRUSTED;
+}
+
+/* nobody but those may be spoken for: what was made, or bent, of source or of what is spoken of */
 static int impersonates(const uint8_t *f, size_t len)
 {
 	size_t i;
@@ -514,7 +520,7 @@ static int impersonates(const uint8_t *f, size_t len)
 	for (i = 0; i < other.n; i++)
 		if (!memcmp(f + 32, other.a[i], 8) && f[17] != NOTHERE && f[17] != UNTRUSTED)
 			return 1;
-		else if (!memcmp(f + 24, other.a[i], 8) && f[17] == HEREIS)
+		else if (!memcmp(f + 24, other.a[i], 8) && speaks(f[17]))
 			return 1;
 	return 0;
 }
@@ -539,7 +545,7 @@ static size_t make(uint8_t *f)
 	if (len > 1514)
 		len = 1514;
 	if (impersonates(f, len))
-		invent(f + (f[17] == HEREIS ? 24 : 32));
+		invent(f + (speaks(f[17]) ? 24 : 32));
 	return len < 15 ? 15 : len;
 }
 
