@@ -3,13 +3,15 @@
 #
 # A million malformed and hostile frames at a router and at servers on it, from one of its networks,
 # while machines on the others go on being served. A seed is drawn and told; to repeat one:
-# SEED=N; FRAMES=N sends so many.
+# SEED=N; FRAMES=N sends so many. Where processors are emulated and all checkers are on, frames come too
+# slowly to be a flood.
 #
 #	x, the liar -- r -- a
 #	                \-- b
 #
 # nodes: 1
-# suites: badwire distribution
+# suites: badwire
+# kernels: uml-debug deb-6.1 deb-6.12 newest
 # timeout: 420
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
