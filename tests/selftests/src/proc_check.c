@@ -79,6 +79,21 @@ static am_status finish(const am_cap *proc, struct am_jobres *r)
 	return s;
 }
 
+/* one that is killed sooner has not been started, and says so */
+static bool runs(const am_cap *proc)
+{
+	struct am_jobres r;
+
+	for (int i = 0; i < 300; i++) {
+		if (am_ps_wait(proc, 0, &r))
+			return false;
+		if (r.state == AM_JOB_RUN)
+			return true;
+		usleep(100000);
+	}
+	return false;
+}
+
 /* ---- rights -------------------------------------------------------------------------------- */
 
 static am_status exec_with(const am_cap *host, uint8_t rights)
@@ -154,6 +169,7 @@ static void job_rights(const am_cap *host)
 	STATUS("list", am_ps_list(&c, no_cap, NULL), AM_OK);
 	STATUS("standard input that was not asked for", am_ps_write(&proc, &pos, "x", 1, &eof),
 	       AM_STD_DENIED);
+	CHECK("it runs", runs(&proc));
 	STATUS("kill", am_ps_kill(&proc, -1), AM_OK);
 	STATUS("wait", finish(&proc, &r), AM_OK);
 	if (r.exited || r.code != SIGKILL || r.error)
