@@ -48,6 +48,7 @@
 #define _AMRPC_H
 
 #include <linux/bvec.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
@@ -240,6 +241,32 @@ void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, stru
 void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 			      const struct flip_rx *rx, enum flip_undeliv why);
 const char *amrpc_call_state_name(enum amrpc_call_state s);
+unsigned int amrpc_call_events(struct amrpc_call *call);
+int amrpc_call_wait(struct amrpc_call *call, unsigned long tmo);
+
+/* not verdicts: surely not executed, look for a server again */
+#define AMRPC_AGAIN	1
+#define AMRPC_BUSY	2	/* the same, after a while: the servers here have full queues */
+
+/* jiffies to wait for at most; @deadline 0: none */
+static inline unsigned long amrpc_bounded(unsigned long tmo, unsigned long deadline)
+{
+	if (!deadline)
+		return tmo;
+	return clamp_t(long, deadline - jiffies, 1, tmo);
+}
+
+static inline bool amrpc_expired(unsigned long deadline)
+{
+	return deadline && time_after_eq(jiffies, deadline);
+}
+
+/* ---- rpc_local.c ------------------------------------------------------------------------------ */
+
+int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
+		    const struct iov_iter *send, unsigned long deadline, int *err);
+int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
+		      struct iov_iter *send);
 
 /* ---- rpc_locate.c ----------------------------------------------------------------------------- */
 

@@ -28,8 +28,7 @@
  * not end it: the copy was executed, and a thread that stops waiting at that moment must not take
  * it for one that never will be. All this is checked by tests/model.
  *
- * A local transaction shares the states and verdicts and none of the timers: nothing is lost
- * within one machine.
+ * A local transaction (rpc_local.c) shares the states and verdicts and none of the timers.
  *
  * A file keeps one call that has ended, with its index, for the next transaction (file->spare). It
  * holds no reference to its file, which frees it.
@@ -141,7 +140,8 @@ static void call_end(struct amrpc_call *call)
 	amrpc_call_put(call);
 }
 
-static unsigned int take_events(struct amrpc_call *call)
+/* what has happened since it was last asked; by the call's thread */
+unsigned int amrpc_call_events(struct amrpc_call *call)
 {
 	unsigned int ev;
 
@@ -150,6 +150,16 @@ static unsigned int take_events(struct amrpc_call *call)
 	call->events = 0;
 	spin_unlock_bh(&call->lock);
 	return ev;
+}
+
+/* returns events, 0 when the time (jiffies) is up, -EINTR on a fatal signal */
+int amrpc_call_wait(struct amrpc_call *call, unsigned long tmo)
+{
+	long left = wait_event_killable_timeout(call->wq, READ_ONCE(call->events), tmo);
+
+	if (left < 0)
+		return -EINTR;
+	return amrpc_call_events(call);
 }
 
 /* ---- sending ------------------------------------------------------------------------------ */
@@ -260,29 +270,7 @@ static int send_probe(struct amrpc_call *call, const struct amoeba_trans *t, u8 
 			      AMOEBA_LOCATE_MS, &messid);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------- */
-
-/* returns events, 0 when the time is up, -EINTR on a fatal signal */
-static int wait_events(struct amrpc_call *call, unsigned long tmo)
-{
-	long left = wait_event_killable_timeout(call->wq, READ_ONCE(call->events), tmo);
-
-	if (left < 0)
-		return -EINTR;
-	return take_events(call);
-}
-
-static unsigned long bounded(unsigned long tmo, unsigned long deadline)
-{
-	if (!deadline)
-		return tmo;
-	return clamp_t(long, deadline - jiffies, 1, tmo);
-}
-
-static bool expired(unsigned long deadline)
-{
-	return deadline && time_after_eq(jiffies, deadline);
-}
+/* ---- one attempt ----------------------------------------------------------------------------- */
 
 /* what to say when no answer came: honest about a copy that may still be executed */
 static int lost_verdict(struct amrpc_call *call)
@@ -290,10 +278,7 @@ static int lost_verdict(struct amrpc_call *call)
 	return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AMOEBA_RPC_NOTFOUND;
 }
 
-/* not verdicts: surely not executed, look for a server again */
-#define AGAIN	1
-#define BUSY	2	/* the same, after a while: the servers here have full queues */
-#define BUSY_MS	10
+#define BUSY_MS	10	/* until a local server with a full queue is asked again */
 
 /*
  * Only untrusted ways are known. That may be what a third one learned, who looked for our server over
@@ -308,7 +293,7 @@ static int unsafe(struct amrpc_call *call, struct amrpc_net *an)
 		return AMOEBA_RPC_UNSAFE;
 	call->doubted = true;
 	amrpc_loc_drop(an, call->port, call->peer);
-	return AGAIN;
+	return AMRPC_AGAIN;
 }
 
 static void forward(struct amrpc_call *call)
@@ -330,7 +315,7 @@ static void forward(struct amrpc_call *call)
 }
 
 /*
- * One remote attempt at call->peer. Returns a verdict <= 0, AGAIN, or an errno in *err.
+ * One remote attempt at call->peer. Returns a verdict <= 0, AMRPC_AGAIN, or an errno in *err.
  */
 static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
 		      const struct iov_iter *send, unsigned long deadline, int *err)
@@ -350,7 +335,7 @@ static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, siz
 resend_plain:
 	ret = send_request(call, t, len, send,
 			   asked || (call->copies && READ_ONCE(call->live)) ? AMRPC_F_RETRANS : 0, 0,
-			   deadline ? bounded(MAX_SCHEDULE_TIMEOUT, deadline) :
+			   deadline ? amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline) :
 			   MAX_SCHEDULE_TIMEOUT);
 sent:
 	switch (ret) {
@@ -360,7 +345,7 @@ sent:
 	case -ENETDOWN:
 	case -ENOBUFS:
 		amrpc_loc_drop(an, call->port, call->peer);
-		return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AGAIN;
+		return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AMRPC_AGAIN;
 	case -ENETUNREACH:
 		return unsafe(call, an);
 	case -ETIMEDOUT:
@@ -372,7 +357,7 @@ sent:
 	tmo = msecs_to_jiffies(call->rtt + AMRPC_RECEIVED_EXTRA);
 
 	for (;;) {
-		ev = wait_events(call, bounded(tmo, deadline));
+		ev = amrpc_call_wait(call, amrpc_bounded(tmo, deadline));
 		if (ev == -EINTR) {
 			*err = -EINTR;
 			return lost_verdict(call);
@@ -393,27 +378,27 @@ sent:
 			if (asked ? tries-- : ++naks < AMRPC_NAKS)
 				goto resend_plain;
 			amrpc_loc_drop(an, call->port, call->peer);
-			return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
+			return call->live ? AMOEBA_RPC_FAILURE : AMRPC_AGAIN;
 		}
 		if (ev & AMRPC_EV_LOST) {
 			amrpc_loc_drop(an, call->port, call->peer);
-			return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
+			return call->live ? AMOEBA_RPC_FAILURE : AMRPC_AGAIN;
 		}
 		if (ev & AMRPC_EV_BOUNCED) {
 			if (relocated++ >= 2 || (call->ours && !call->live)) {
 				amrpc_loc_drop(an, call->port, call->peer);
-				return call->live ? AMOEBA_RPC_FAILURE : AGAIN;
+				return call->live ? AMOEBA_RPC_FAILURE : AMRPC_AGAIN;
 			}
 			ret = send_request(call, t, len, send, asked ? AMRPC_F_RETRANS : 0,
 					   FLIP_SEND_INVAL,
-					   bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+					   amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 			goto sent;
 		}
 		if (ev & AMRPC_EV_NAKRCV) {
 			if (!tries--)
 				return AMOEBA_RPC_FAILURE;
 			ret = send_request(call, t, len, send, AMRPC_F_RETRANS, 0,
-					   bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+					   amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 			goto sent;
 		}
 		if (ev & (AMRPC_EV_ACK | AMRPC_EV_ALIVE)) {
@@ -424,7 +409,7 @@ sent:
 			tmo = msecs_to_jiffies(AMRPC_ENQUIRE_MS);
 			continue;
 		}
-		if (expired(deadline))
+		if (amrpc_expired(deadline))
 			return lost_verdict(call);
 		if (ev & AMRPC_EV_PROBE_BACK) {
 			/* its route is gone: an ordinary locate, and if that fails, the end */
@@ -443,107 +428,6 @@ sent:
 		if (ret == -EHOSTUNREACH || ret == -ENETUNREACH)
 			return AMOEBA_RPC_FAILURE;
 	}
-}
-
-/* in the queue of a local server: any signal ends it, as before a request leaves */
-static int wait_queued(struct amrpc_call *call, unsigned long deadline)
-{
-	unsigned long tmo = msecs_to_jiffies(AMRPC_QUEUE_MS);
-	long left;
-
-	left = wait_event_interruptible_timeout(call->wq, READ_ONCE(call->events),
-						bounded(tmo, deadline));
-	return left < 0 ? -EINTR : take_events(call);
-}
-
-/*
- * Try the servers of this namespace. Returns a verdict <= 0, AGAIN (no server here, or it went away
- * without taking the request), or an errno in *err.
- */
-static int local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
-		     const struct iov_iter *send, unsigned long deadline, int *err)
-{
-	struct amrpc_net *an = call->file->an;
-	struct amrpc_buf *buf = NULL;
-	struct iov_iter it = *send;
-	struct amrpc_tx *tx;
-	bool queued;
-	int ret;
-
-	if (len) {
-		buf = amrpc_buf_from_iter(&it, len);
-		if (IS_ERR(buf)) {
-			*err = PTR_ERR(buf);
-			return AMOEBA_RPC_NOTFOUND;
-		}
-	}
-	tx = amrpc_tx_new_local(call, &t->req, buf);
-	if (!tx) {
-		amrpc_buf_free(buf);
-		*err = -ENOMEM;
-		return AMOEBA_RPC_NOTFOUND;
-	}
-	spin_lock_bh(&call->lock);
-	call->events = 0;
-	call->state = AMRPC_CALL_GETREP;
-	call->tx = tx;		/* with the reference of amrpc_tx_new_local() */
-	refcount_inc(&tx->ref);
-	spin_unlock_bh(&call->lock);
-
-	local_bh_disable();
-	rcu_read_lock();
-	ret = amrpc_port_deliver(an, call->port, NULL, tx);
-	rcu_read_unlock();
-	local_bh_enable();
-	if (ret < 0) {
-		amrpc_tx_put(tx);
-		ret = ret == -ENOBUFS ? BUSY : AGAIN;
-		goto out;
-	}
-	queued = ret == 1;
-	for (;;) {
-		ret = queued ? wait_queued(call, deadline) :
-			wait_events(call, bounded(MAX_SCHEDULE_TIMEOUT, deadline));
-		if (ret <= 0 && queued) {
-			/* nobody took it: it has not left */
-			if (amrpc_tx_withdraw(tx)) {
-				if (ret == -EINTR)
-					ret = AMOEBA_RPC_ABORTED;
-				else
-					ret = expired(deadline) ? AMOEBA_RPC_NOTFOUND : AGAIN;
-				break;
-			}
-			queued = false;
-			continue;
-		}
-		if (ret == -EINTR || (!ret && expired(deadline))) {
-			if (ret)
-				*err = -EINTR;
-			ret = AMOEBA_RPC_FAILURE;
-			break;
-		}
-		if (ret & AMRPC_EV_REPLY) {
-			ret = AMOEBA_RPC_OK;
-			break;
-		}
-		if (ret & AMRPC_EV_FAIL) {
-			ret = AMOEBA_RPC_FAILURE;
-			break;
-		}
-		if (ret & AMRPC_EV_REFUSED) {
-			ret = AGAIN;
-			break;
-		}
-	}
-out:
-	spin_lock_bh(&call->lock);
-	tx = call->tx;
-	call->tx = NULL;
-	call->state = AMRPC_CALL_LOCATE;
-	spin_unlock_bh(&call->lock);
-	if (tx)
-		amrpc_tx_put(tx);
-	return ret;
 }
 
 static void count_verdict(struct amrpc_net *an, int verdict)
@@ -604,27 +488,27 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 		return PTR_ERR(call);
 
 	for (;;) {
-		verdict = AGAIN;
+		verdict = AMRPC_AGAIN;
 		if (!remote_only && amrpc_port_served(an, port)) {
 			local = true;
-			verdict = local_try(call, t, len, send, deadline, &err);
-			if (verdict == BUSY && busy_ms < locate_ms && !expired(deadline)) {
+			verdict = amrpc_local_try(call, t, len, send, deadline, &err);
+			if (verdict == AMRPC_BUSY && busy_ms < locate_ms && !amrpc_expired(deadline)) {
 				busy_ms += BUSY_MS;
 				schedule_timeout_interruptible(msecs_to_jiffies(BUSY_MS));
 				if (!signal_pending(current))
 					continue;
-				verdict = AGAIN;
+				verdict = AMRPC_AGAIN;
 			}
-			if (verdict == BUSY)
+			if (verdict == AMRPC_BUSY)
 				verdict = AMOEBA_RPC_NOTFOUND;
-			if (verdict != AGAIN)
+			if (verdict != AMRPC_AGAIN)
 				break;
 		}
 		if (signal_pending(current)) {
 			verdict = AMOEBA_RPC_ABORTED;
 			break;
 		}
-		if (expired(deadline) || !rounds--) {
+		if (amrpc_expired(deadline) || !rounds--) {
 			verdict = AMOEBA_RPC_NOTFOUND;
 			break;
 		}
@@ -649,7 +533,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 		if (!call->tid)
 			call->tid = atomic_inc_return(&an->tid);
 		verdict = remote_try(call, t, len, send, deadline, &err);
-		if (verdict != AGAIN)
+		if (verdict != AMRPC_AGAIN)
 			break;
 		set_state(call, AMRPC_CALL_LOCATE);
 	}

@@ -139,37 +139,6 @@ void amrpc_tx_work(struct work_struct *work)
 
 /* ---- putrep ------------------------------------------------------------------------------------ */
 
-static int reply_local(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
-		       struct iov_iter *send)
-{
-	struct amrpc_call *call = tx->call;
-	struct amrpc_buf *buf = NULL;
-	bool taken = false;
-
-	if (len) {
-		buf = amrpc_buf_from_iter(send, len);
-		if (IS_ERR(buf))
-			return PTR_ERR(buf);
-	}
-	spin_lock_bh(&call->lock);
-	if (call->tx == tx && call->state == AMRPC_CALL_GETREP) {
-		call->rep = p->hdr;
-		call->data.buf = buf;
-		call->data.len = len;
-		taken = true;
-	}
-	spin_unlock_bh(&call->lock);
-	if (taken)
-		amrpc_call_event(call, AMRPC_EV_REPLY);
-	else
-		amrpc_buf_free(buf);
-	p->verdict = taken ? AMOEBA_RPC_OK : AMOEBA_RPC_FAILURE;
-	spin_lock_bh(&tx->lock);
-	tx->state = AMRPC_TX_DONE;
-	spin_unlock_bh(&tx->lock);
-	return 0;
-}
-
 /* a large reply: wait for the ACK, resend on demand */
 static int await_ack(struct amrpc_tx *tx, struct amoeba_putrep *p, const struct iov_iter *send)
 {
@@ -297,7 +266,7 @@ int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 	refcount_inc(&tx->ref);
 	xa_unlock_bh(&f->served);
 
-	err = tx->call ? reply_local(tx, p, len, send) : reply_remote(tx, p, len, send);
+	err = tx->call ? amrpc_local_reply(tx, p, len, send) : reply_remote(tx, p, len, send);
 
 	/* once replied it stays so, or is done */
 	state = READ_ONCE(tx->state);
