@@ -739,6 +739,7 @@ void flip_nl_exit(void);
 void flip_nl_notify_net(struct flip_network *n, enum flip_cmd cmd, gfp_t gfp);
 void flip_nl_notify_neigh(struct flip_neigh *neigh, enum flip_cmd cmd);
 void flip_nl_notify_locate(struct flip_ns *ns, flip_addr_t addr);
+void flip_nl_notify_route(const struct flip_loc *loc, enum flip_cmd cmd);
 
 /* flip_nl_udp.c */
 int flip_nl_fill_udp(struct sk_buff *skb, const struct net_device *dev);

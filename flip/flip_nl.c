@@ -551,10 +551,9 @@ int flip_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 
 static bool flip_nl_live;	/* the family is registered */
 
-static bool flip_nl_heard(struct flip_ns *ns)
+static bool flip_nl_heard(struct flip_ns *ns, unsigned int group)
 {
-	return READ_ONCE(flip_nl_live) &&
-	       genl_has_listeners(&flip_nl_family, ns->net, FLIP_NLGRP_EVENTS);
+	return READ_ONCE(flip_nl_live) && genl_has_listeners(&flip_nl_family, ns->net, group);
 }
 
 static void *flip_nl_event(struct sk_buff **msg, enum flip_cmd cmd, gfp_t gfp)
@@ -570,15 +569,15 @@ static void *flip_nl_event(struct sk_buff **msg, enum flip_cmd cmd, gfp_t gfp)
 	return hdr;
 }
 
-static void flip_nl_event_send(struct flip_ns *ns, struct sk_buff *msg, void *hdr, int err,
-			       gfp_t gfp)
+static void flip_nl_event_send(struct flip_ns *ns, unsigned int group, struct sk_buff *msg,
+			       void *hdr, int err, gfp_t gfp)
 {
 	if (err) {
 		nlmsg_free(msg);
 		return;
 	}
 	genlmsg_end(msg, hdr);
-	genlmsg_multicast_netns(&flip_nl_family, ns->net, msg, 0, FLIP_NLGRP_EVENTS, gfp);
+	genlmsg_multicast_netns(&flip_nl_family, ns->net, msg, 0, group, gfp);
 }
 
 /* under RTNL */
@@ -587,11 +586,12 @@ void flip_nl_notify_net(struct flip_network *n, enum flip_cmd cmd, gfp_t gfp)
 	struct sk_buff *msg;
 	void *hdr;
 
-	if (!flip_nl_heard(n->ns))
+	if (!flip_nl_heard(n->ns, FLIP_NLGRP_EVENTS))
 		return;
 	hdr = flip_nl_event(&msg, cmd, gfp);
 	if (hdr)
-		flip_nl_event_send(n->ns, msg, hdr, flip_nl_fill_net(msg, n), gfp);
+		flip_nl_event_send(n->ns, FLIP_NLGRP_EVENTS, msg, hdr, flip_nl_fill_net(msg, n),
+				   gfp);
 }
 
 void flip_nl_notify_neigh(struct flip_neigh *neigh, enum flip_cmd cmd)
@@ -600,13 +600,14 @@ void flip_nl_notify_neigh(struct flip_neigh *neigh, enum flip_cmd cmd)
 	struct sk_buff *msg;
 	void *hdr;
 
-	if (!flip_nl_heard(ns))
+	if (!flip_nl_heard(ns, FLIP_NLGRP_EVENTS))
 		return;
 	hdr = flip_nl_event(&msg, cmd, GFP_ATOMIC);
 	if (!hdr)
 		return;
 	rcu_read_lock();
-	flip_nl_event_send(ns, msg, hdr, flip_nl_fill_neigh(msg, neigh), GFP_ATOMIC);
+	flip_nl_event_send(ns, FLIP_NLGRP_EVENTS, msg, hdr, flip_nl_fill_neigh(msg, neigh),
+			   GFP_ATOMIC);
 	rcu_read_unlock();
 }
 
@@ -615,12 +616,30 @@ void flip_nl_notify_locate(struct flip_ns *ns, flip_addr_t addr)
 	struct sk_buff *msg;
 	void *hdr;
 
-	if (!flip_nl_heard(ns))
+	if (!flip_nl_heard(ns, FLIP_NLGRP_EVENTS))
 		return;
 	hdr = flip_nl_event(&msg, FLIP_CMD_LOCATE_FAILED_NTF, GFP_ATOMIC);
 	if (hdr)
-		flip_nl_event_send(ns, msg, hdr,
+		flip_nl_event_send(ns, FLIP_NLGRP_EVENTS, msg, hdr,
 				   flip_nl_put_addr(msg, FLIP_A_ROUTE_ADDRESS, addr), GFP_ATOMIC);
+}
+
+/* ns->lock held: what is told is told in order */
+void flip_nl_notify_route(const struct flip_loc *loc, enum flip_cmd cmd)
+{
+	struct flip_ns *ns = loc->neigh->network->ns;
+	struct sk_buff *msg;
+	void *hdr;
+
+	if (!flip_nl_heard(ns, FLIP_NLGRP_ROUTES))
+		return;
+	hdr = flip_nl_event(&msg, cmd, GFP_ATOMIC);
+	if (!hdr)
+		return;
+	rcu_read_lock();
+	flip_nl_event_send(ns, FLIP_NLGRP_ROUTES, msg, hdr,
+			   flip_nl_fill_loc(msg, loc->route, loc), GFP_ATOMIC);
+	rcu_read_unlock();
 }
 
 int flip_nl_init(void)

@@ -119,6 +119,7 @@ static const struct genl_ops flip_nl_ops[] = {
 
 static const struct genl_multicast_group flip_nl_mcgrps[] = {
 	[FLIP_NLGRP_EVENTS] = { .name = FLIP_GENL_MCGRP_EVENTS },
+	[FLIP_NLGRP_ROUTES] = { .name = FLIP_GENL_MCGRP_ROUTES },
 };
 
 struct genl_family flip_nl_family __ro_after_init = {

@@ -25,6 +25,7 @@ int flip_nl_walk_done(struct netlink_callback *cb);
 
 enum {
 	FLIP_NLGRP_EVENTS,
+	FLIP_NLGRP_ROUTES,
 };
 
 extern struct genl_family flip_nl_family;

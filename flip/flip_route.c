@@ -185,6 +185,7 @@ static void flip_loc_unlink(struct flip_ns *ns, struct flip_loc *loc)
 
 	lockdep_assert_held(&ns->lock);
 	trace_flip_route_del(r, loc);
+	flip_nl_notify_route(loc, FLIP_CMD_ROUTE_LOST_NTF);
 	list_del_rcu(&loc->list);
 	list_del(&loc->by_neigh);
 	loc->neigh->n_locs--;
@@ -343,6 +344,7 @@ static bool flip_route_set(struct flip_ns *ns, flip_addr_t addr, struct flip_nei
 	ns->n_locs++;
 	flip_route_touch(r);
 	trace_flip_route_add(r, loc);
+	flip_nl_notify_route(loc, FLIP_CMD_ROUTE_NEW_NTF);
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #define FLIP_GENL_NAME		"flip"
 #define FLIP_GENL_VERSION	1
 #define FLIP_GENL_MCGRP_EVENTS	"events"
+#define FLIP_GENL_MCGRP_ROUTES	"routes"
 
 #define FLIP_NL_MAX_NETWORKS	32	/* networks of one namespace at once */
 #define FLIP_NL_MAX_WEIGHT	25	/* greatest weight of a network, in hops */
@@ -225,6 +226,9 @@ enum flip_a_info {
  * run over it. It needs udp-group, udp-peers or both. Errors: EINVAL, EEXIST (name),
  * EADDRINUSE (port), EADDRNOTAVAIL, EAFNOSUPPORT, ENODEV (udp-dev, or no route to the
  * group), ENOSPC.
+ * @FLIP_CMD_ROUTE_NEW_NTF: An address is at a location where it was not known to be.
+ * @FLIP_CMD_ROUTE_LOST_NTF: A location of an address was forgotten, being idle, dead or
+ * pushed out by others.
  */
 enum flip_cmd {
 	FLIP_CMD_NET_ADD = 1,
@@ -243,6 +247,8 @@ enum flip_cmd {
 	FLIP_CMD_NEIGH_NEW_NTF,
 	FLIP_CMD_NEIGH_LOST_NTF,
 	FLIP_CMD_NET_NEW,
+	FLIP_CMD_ROUTE_NEW_NTF,
+	FLIP_CMD_ROUTE_LOST_NTF,
 
 	__FLIP_CMD_MAX,
 	FLIP_CMD_MAX = (__FLIP_CMD_MAX - 1)

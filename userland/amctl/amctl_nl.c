@@ -167,18 +167,24 @@ int amctl_nl_dump(struct amctl_nl *nl, uint8_t cmd, uint16_t max, amctl_nl_fn fn
 	return EAGAIN;
 }
 
-/* ---- the controller: number of the family, of its group of events ---------------------------- */
+/* ---- the controller: numbers of the family and of its groups --------------------------------- */
 
 static int group(const struct nlattr *a, void *data)
 {
+	static const char *const names[AMCTL_NL_GROUPS] = {
+		[AMCTL_NL_EVENTS] = FLIP_GENL_MCGRP_EVENTS,
+		[AMCTL_NL_ROUTES] = FLIP_GENL_MCGRP_ROUTES,
+	};
 	struct amctl_nl *nl = data;
 	struct attrs g = { .max = CTRL_ATTR_MCAST_GRP_ID };
 
 	if (mnl_attr_parse_nested(a, attr, &g) < 0)
 		return MNL_CB_ERROR;
-	if (g.tb[CTRL_ATTR_MCAST_GRP_NAME] && g.tb[CTRL_ATTR_MCAST_GRP_ID] &&
-	    !strcmp(amctl_nl_str(g.tb[CTRL_ATTR_MCAST_GRP_NAME]), FLIP_GENL_MCGRP_EVENTS))
-		nl->events = amctl_nl_u32(g.tb[CTRL_ATTR_MCAST_GRP_ID]);
+	if (!g.tb[CTRL_ATTR_MCAST_GRP_NAME] || !g.tb[CTRL_ATTR_MCAST_GRP_ID])
+		return MNL_CB_OK;
+	for (int i = 0; i < AMCTL_NL_GROUPS; i++)
+		if (!strcmp(amctl_nl_str(g.tb[CTRL_ATTR_MCAST_GRP_NAME]), names[i]))
+			nl->group[i] = amctl_nl_u32(g.tb[CTRL_ATTR_MCAST_GRP_ID]);
 	return MNL_CB_OK;
 }
 
@@ -237,21 +243,31 @@ void amctl_nl_close(struct amctl_nl *nl)
 	nl->sock = NULL;
 }
 
-int amctl_nl_listen(struct amctl_nl *nl, unsigned long count, amctl_nl_fn fn, void *arg)
+int amctl_nl_listen(struct amctl_nl *nl, unsigned int groups, unsigned long count,
+		    amctl_nl_fn fn, void *arg)
 {
 	struct talk t = { .max = MAX_ATTR, .fn = fn, .arg = arg, .nl = nl };
-	uint32_t g = nl->events;
 
-	if (!g)
-		return EOPNOTSUPP;
-	if (mnl_socket_setsockopt(nl->sock, NETLINK_ADD_MEMBERSHIP, &g, sizeof(g)) < 0)
-		return errno;
+	for (int i = 0; i < AMCTL_NL_GROUPS; i++) {
+		uint32_t g = nl->group[i];
+
+		if (!(groups & 1U << i))
+			continue;
+		if (!g)
+			return EOPNOTSUPP;
+		if (mnl_socket_setsockopt(nl->sock, NETLINK_ADD_MEMBERSHIP, &g, sizeof(g)) < 0)
+			return errno;
+	}
 	for (unsigned long seen = 0; !count || seen < count; seen++) {
 		ssize_t n = mnl_socket_recvfrom(nl->sock, nl->buf, sizeof(nl->buf));
 
 		if (n < 0) {
-			if (errno == ENOBUFS)	/* some were lost: the next ones still count */
+			if (errno == ENOBUFS) {	/* the next ones still count */
+				static const struct nlattr *none[MAX_ATTR + 1];
+
+				fn(0, none, arg);
 				continue;
+			}
 			return errno;
 		}
 		if (mnl_cb_run(nl->buf, (size_t)n, 0, 0, message, &t) < 0)

@@ -8,10 +8,13 @@
 
 #include "amctl.h"
 
+/* multicast groups, and the bits to ask for them */
+enum { AMCTL_NL_EVENTS, AMCTL_NL_ROUTES, AMCTL_NL_GROUPS };
+
 struct amctl_nl {
 	struct mnl_socket *sock;
 	uint16_t family;
-	uint32_t events;	/* id of the multicast group, 0: none */
+	uint32_t group[AMCTL_NL_GROUPS];	/* ids, 0: this kernel has none */
 	uint32_t port, seq;
 	char cause[256];	/* what the kernel said beside the last errno, or "" */
 	char buf[16384];
@@ -39,8 +42,12 @@ int amctl_nl_talk(struct amctl_nl *nl, struct nlmsghdr *nlh, uint16_t max, amctl
 int amctl_nl_dump(struct amctl_nl *nl, uint8_t cmd, uint16_t max, amctl_nl_fn fn, void *arg,
 		  void (*restart)(void *arg));
 
-/* waits for notifications until @fn has seen @count of them (0: for ever); errno or 0 */
-int amctl_nl_listen(struct amctl_nl *nl, unsigned long count, amctl_nl_fn fn, void *arg);
+/*
+ * Waits for notifications of @groups (1 << AMCTL_NL_*) until @fn has seen @count of them (0: for
+ * ever); errno or 0. Where the reader was too slow and some are lost, @fn is called with command 0.
+ */
+int amctl_nl_listen(struct amctl_nl *nl, unsigned int groups, unsigned long count,
+		    amctl_nl_fn fn, void *arg);
 
 /* an error line about @what from an errno of amctl_nl_talk(); AMCTL_FAIL */
 int amctl_nl_err(const struct amctl_nl *nl, const char *what, int err);

@@ -319,15 +319,18 @@ const struct amctl_object amctl_obj_stat = {
 static void event(uint8_t cmd, const struct nlattr **tb, void *arg)
 {
 	static const char *const name[] = {
+		[0] = "events lost",
 		[FLIP_CMD_NET_UP_NTF] = "network up",
 		[FLIP_CMD_NET_DOWN_NTF] = "network down",
 		[FLIP_CMD_NET_CHANGE_NTF] = "network changed",
 		[FLIP_CMD_LOCATE_FAILED_NTF] = "locate failed",
 		[FLIP_CMD_NEIGH_NEW_NTF] = "neighbour seen",
 		[FLIP_CMD_NEIGH_LOST_NTF] = "neighbour lost",
+		[FLIP_CMD_ROUTE_NEW_NTF] = "route new",
+		[FLIP_CMD_ROUTE_LOST_NTF] = "route lost",
 	};
-	const struct nlattr *dev = NULL, *where = NULL;
-	char text[64], when[32];
+	const struct nlattr *dev = NULL, *where = NULL, *via = NULL;
+	char text[64], mac[32], when[32];
 	struct timespec now;
 	struct tm tm;
 
@@ -343,11 +346,18 @@ static void event(uint8_t cmd, const struct nlattr **tb, void *arg)
 		dev = tb[FLIP_A_NEIGH_IFNAME];
 		where = tb[FLIP_A_NEIGH_LOCATION];
 		break;
+	case FLIP_CMD_ROUTE_NEW_NTF:
+	case FLIP_CMD_ROUTE_LOST_NTF:
+		dev = tb[FLIP_A_ROUTE_IFNAME];
+		where = tb[FLIP_A_ROUTE_ADDRESS];
+		via = tb[FLIP_A_ROUTE_LOCATION];
+		break;
 	default:
 		dev = tb[FLIP_A_NET_IFNAME];
 		where = tb[FLIP_A_NET_MAC];
 	}
 	amctl_nl_hex(where, ':', text, sizeof(text));
+	amctl_nl_hex(via, ':', mac, sizeof(mac));
 	clock_gettime(CLOCK_REALTIME, &now);
 	localtime_r(&now.tv_sec, &tm);
 	strftime(when, sizeof(when), "%H:%M:%S", &tm);
@@ -362,36 +372,49 @@ static void event(uint8_t cmd, const struct nlattr **tb, void *arg)
 				json_object_new_string(amctl_nl_str(dev)));
 		if (where)
 			json_object_object_add(o, "address", json_object_new_string(text));
+		if (via)
+			json_object_object_add(o, "location", json_object_new_string(mac));
 		/* one event a line, so that a reader need not wait for the end */
 		puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 		json_object_put(o);
 	} else {
-		printf("%s.%03ld  %s%s%s%s%s%s%s\n", when, now.tv_nsec / 1000000,
+		printf("%s.%03ld  %s%s%s%s%s%s%s%s%s\n", when, now.tv_nsec / 1000000,
 		       amctl_on(strstr(name[cmd], "down") || strstr(name[cmd], "lost") ||
 				strstr(name[cmd], "failed") ? AMC_WARN : AMC_GOOD),
 		       name[cmd], amctl_off(), dev ? "  " : "", dev ? amctl_nl_str(dev) : "",
-		       where ? "  " : "", where ? text : "");
+		       where ? "  " : "", where ? text : "", via ? "  " : "", via ? mac : "");
 	}
 	fflush(stdout);
 }
 
 static int cmd_monitor(int argc, char **argv)
 {
+	unsigned int groups = 0;
 	struct amctl_nl nl;
 	uint64_t count = 0;
 	int rc, err;
 
-	if (argc == 2 && !strcmp(argv[0], "count")) {
-		rc = amctl_arg_u64("count", argv[1], 1, UINT32_MAX, &count);
-		if (rc)
-			return rc;
-	} else if (argc) {
-		return amctl_bad("unexpected '%s'", argv[0]);
+	for (; argc; argc--, argv++) {
+		if (!strcmp(argv[0], "events")) {
+			groups |= 1U << AMCTL_NL_EVENTS;
+		} else if (!strcmp(argv[0], "routes")) {
+			groups |= 1U << AMCTL_NL_ROUTES;
+		} else if (!strcmp(argv[0], "count") && argc > 1) {
+			rc = amctl_arg_u64("count", argv[1], 1, UINT32_MAX, &count);
+			if (rc)
+				return rc;
+			argc--;
+			argv++;
+		} else {
+			return amctl_bad("unexpected '%s'", argv[0]);
+		}
 	}
+	if (!groups)
+		groups = 1U << AMCTL_NL_EVENTS;
 	rc = amctl_nl_open(&nl);
 	if (rc)
 		return rc;
-	err = amctl_nl_listen(&nl, count, event, NULL);
+	err = amctl_nl_listen(&nl, groups, count, event, NULL);
 	if (err)
 		rc = amctl_nl_err(&nl, "events", err);
 	amctl_nl_close(&nl);
@@ -402,9 +425,11 @@ const struct amctl_object amctl_obj_monitor = {
 	.name = "monitor",
 	.help = "show events of the network layer as they happen",
 	.func = cmd_monitor,
-	.args = "[count N]",
-	.words = "count",
+	.args = "[events] [routes] [count N]",
+	.words = "events routes count",
 	.details =
-		"Networks up, down and changed; neighbours seen and lost; addresses that nobody\n"
-		"answered for. With -j one JSON object a line. Ends after N events, or by ^C.",
+		"events, the default: networks up, down and changed; neighbours seen and lost;\n"
+		"addresses that nobody answered for. routes: addresses found and forgotten, which\n"
+		"are many on a busy machine. With -j one JSON object a line. Ends after N of them,\n"
+		"or by ^C; 'events lost' when they came faster than they could be shown.",
 };

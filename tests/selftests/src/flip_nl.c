@@ -4,7 +4,8 @@
  *
  *	flip_nl CMD [ATTR VALUE]...	do, prints one line "attr=value ..." per message
  *	flip_nl dump CMD		dump
- *	flip_nl events COUNT MS		print notifications
+ *	flip_nl events COUNT MS		print notifications of the group "events"
+ *	flip_nl routes COUNT MS		of the group "routes"
  *
  * CMD and ATTR as in uapi/flip.yaml: net-add ifname va trusted 0. An error prints
  * "error N: text of the kernel" and exits with 1.
@@ -99,7 +100,9 @@ static const struct command {
 	{ "net-change-ntf", FLIP_CMD_NET_CHANGE_NTF, net_attrs },
 	{ "locate-failed-ntf", FLIP_CMD_LOCATE_FAILED_NTF, route_attrs },
 	{ "neigh-new-ntf", FLIP_CMD_NEIGH_NEW_NTF, neigh_attrs },
-	{ "neigh-lost-ntf", FLIP_CMD_NEIGH_LOST_NTF, neigh_attrs }, {}
+	{ "neigh-lost-ntf", FLIP_CMD_NEIGH_LOST_NTF, neigh_attrs },
+	{ "route-new-ntf", FLIP_CMD_ROUTE_NEW_NTF, route_attrs },
+	{ "route-lost-ntf", FLIP_CMD_ROUTE_LOST_NTF, route_attrs }, {}
 };
 
 static int fd;
@@ -252,6 +255,29 @@ static const char *kernel_says(struct nlmsghdr *n, struct nlmsgerr *e)
 	return "";
 }
 
+static const char *group_wanted = "events";
+
+/* the id of the group wanted, among those in a nest of nests */
+static void find_group(char *p, char *end, int *group)
+{
+	char *q, *g;
+
+	for (; p < end; p += NLA_ALIGN(((struct nlattr *)p)->nla_len)) {
+		const char *name = "";
+		int id = 0;
+
+		g = p + ((struct nlattr *)p)->nla_len;
+		for (q = p + NLA_HDRLEN; q < g; q += NLA_ALIGN(((struct nlattr *)q)->nla_len)) {
+			if (((struct nlattr *)q)->nla_type == CTRL_ATTR_MCAST_GRP_NAME)
+				name = q + NLA_HDRLEN;
+			else if (((struct nlattr *)q)->nla_type == CTRL_ATTR_MCAST_GRP_ID)
+				id = *(uint32_t *)(q + NLA_HDRLEN);
+		}
+		if (!strcmp(name, group_wanted))
+			*group = id;
+	}
+}
+
 /* print what comes until it ends; @set NULL: the family's number is wanted */
 static int answer(const struct attr *set, int *family, int *group)
 {
@@ -280,17 +306,11 @@ static int answer(const struct attr *set, int *family, int *group)
 			}
 			while (left >= NLA_HDRLEN) {
 				struct nlattr *a = (struct nlattr *)p;
-				char *q;
 
 				if (a->nla_type == CTRL_ATTR_FAMILY_ID)
 					*family = *(uint16_t *)(p + NLA_HDRLEN);
-				/* one group: its id is the last u32 of the nest */
 				if (a->nla_type == CTRL_ATTR_MCAST_GROUPS)
-					for (q = p + 2 * NLA_HDRLEN; q < p + a->nla_len;
-					     q += NLA_ALIGN(((struct nlattr *)q)->nla_len))
-						if (((struct nlattr *)q)->nla_type ==
-						    CTRL_ATTR_MCAST_GRP_ID)
-							*group = *(uint32_t *)(q + NLA_HDRLEN);
+					find_group(p + NLA_HDRLEN, p + a->nla_len, group);
 				p += NLA_ALIGN(a->nla_len);
 				left -= NLA_ALIGN(a->nla_len);
 			}
@@ -329,16 +349,18 @@ int main(int argc, char **argv)
 	struct nlmsghdr *n;
 
 	if (argc < 2)
-		fail("usage: flip_nl CMD [ATTR VALUE]... | dump CMD | events COUNT MS");
+		fail("usage: flip_nl CMD [ATTR VALUE]... | dump CMD | events|routes COUNT MS");
 	fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
 	if (fd < 0)
 		fail("socket");
 	setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
+	if (!strcmp(argv[1], "routes"))
+		group_wanted = "routes";
 	n = message(GENL_ID_CTRL, NLM_F_ACK, CTRL_CMD_GETFAMILY);
 	put(n, CTRL_ATTR_FAMILY_NAME, FLIP_GENL_NAME, sizeof(FLIP_GENL_NAME));
 	if (send(fd, n, n->nlmsg_len, 0) < 0 || answer(NULL, &family, &group) || !family)
 		fail("no family flip: modprobe flip");
-	if (!strcmp(argv[1], "events")) {
+	if (!strcmp(argv[1], group_wanted)) {
 		events(group, argc > 2 ? atol(argv[2]) : 1, argc > 3 ? atol(argv[3]) : 5000);
 		return 0;
 	}
