@@ -38,7 +38,7 @@ static const struct nla_policy flip_nl_route_get_policy[FLIP_A_ROUTE_ADDRESS + 1
 	[FLIP_A_ROUTE_ADDRESS] = NLA_POLICY_EXACT_LEN(8),
 };
 
-static const struct nla_policy flip_nl_net_new_policy[FLIP_A_NET_UDP_PEERS + 1] = {
+static const struct nla_policy flip_nl_net_new_policy[FLIP_A_NET_UDP_TTL + 1] = {
 	[FLIP_A_NET_IFNAME] = { .type = NLA_NUL_STRING, .len = 15 },
 	[FLIP_A_NET_WEIGHT] = NLA_POLICY_RANGE(NLA_U32, 1, 25),
 	[FLIP_A_NET_TRUSTED] = NLA_POLICY_MAX(NLA_U8, 1),
@@ -48,6 +48,7 @@ static const struct nla_policy flip_nl_net_new_policy[FLIP_A_NET_UDP_PEERS + 1] 
 	[FLIP_A_NET_UDP_GROUP] = NLA_POLICY_EXACT_LEN(16),
 	[FLIP_A_NET_UDP_DEV] = { .type = NLA_NUL_STRING, .len = 15 },
 	[FLIP_A_NET_UDP_PEERS] = { .type = NLA_BINARY, .len = 1152 },
+	[FLIP_A_NET_UDP_TTL] = NLA_POLICY_MIN(NLA_U8, 1),
 };
 
 static const struct genl_ops flip_nl_ops[] = {

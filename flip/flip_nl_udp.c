@@ -131,6 +131,11 @@ static int flip_nl_udp_get(struct flip_udp_config *cfg, struct genl_info *info)
 		NL_SET_ERR_MSG(extack, "local does not go with a group: name the device (dev)");
 		return -EINVAL;
 	}
+	if (attrs[FLIP_A_NET_UDP_TTL] && !attrs[FLIP_A_NET_UDP_GROUP]) {
+		NL_SET_ERR_MSG(extack, "ttl goes with a group: routes lead to peers");
+		return -EINVAL;
+	}
+	cfg->ttl = attrs[FLIP_A_NET_UDP_TTL] ? nla_get_u8(attrs[FLIP_A_NET_UDP_TTL]) : 1;
 	if (attrs[FLIP_A_NET_UDP_GROUP]) {
 		flip_nl_udp_get_addr(nla_data(attrs[FLIP_A_NET_UDP_GROUP]), htons(cfg->port),
 				     cfg->ifindex, &cfg->group);
@@ -257,7 +262,8 @@ int flip_nl_fill_udp(struct sk_buff *skb, const struct net_device *dev)
 	    (flip_nl_udp_is_host(&cfg->local) &&
 	     flip_nl_udp_fill_addr(skb, FLIP_A_NET_UDP_LOCAL, &cfg->local)) ||
 	    (cfg->group.sa.sa_family &&
-	     flip_nl_udp_fill_addr(skb, FLIP_A_NET_UDP_GROUP, &cfg->group)) ||
+	     (flip_nl_udp_fill_addr(skb, FLIP_A_NET_UDP_GROUP, &cfg->group) ||
+	      nla_put_u8(skb, FLIP_A_NET_UDP_TTL, cfg->ttl))) ||
 	    (over && nla_put_string(skb, FLIP_A_NET_UDP_DEV, over->name)))
 		return -EMSGSIZE;
 	if (!cfg->n_peers)

@@ -89,6 +89,7 @@ union flip_udp_addr {
  * @ifindex: device all of it goes over; 0: as routes say
  * @local: own address, any if none was named
  * @group: multicast group; its family is 0 when there is none
+ * @ttl: IP hops of a datagram to the group
  * @n_peers: number of
  * @peers: who gets what is for all, and, without a group, may speak
  */
@@ -98,6 +99,7 @@ struct flip_udp_config {
 	int			ifindex;
 	union flip_udp_addr	local;
 	union flip_udp_addr	group;
+	u8			ttl;
 	unsigned int		n_peers;
 	union flip_udp_addr	peers[FLIP_UDP_PEERS];
 };

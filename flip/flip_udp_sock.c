@@ -261,6 +261,8 @@ static int flip_udp_join4(struct flip_udp *u)
 	err = flip_udp_opt_int(u->sock, SOL_IP, IP_MULTICAST_ALL, 0);
 	if (!err)
 		err = flip_udp_opt_int(u->sock, SOL_IP, IP_MULTICAST_LOOP, 0);
+	if (!err)
+		err = flip_udp_opt_int(u->sock, SOL_IP, IP_MULTICAST_TTL, u->cfg.ttl);
 	if (!err && req.imr_ifindex)
 		err = flip_udp_opt(u->sock, SOL_IP, IP_MULTICAST_IF, &req, sizeof(req));
 	return err ?: flip_udp_opt(u->sock, SOL_IP, IP_ADD_MEMBERSHIP, &req, sizeof(req));
@@ -277,6 +279,8 @@ static int flip_udp_join6(struct flip_udp *u)
 	err = flip_udp_opt_int(u->sock, SOL_IPV6, IPV6_MULTICAST_ALL, 0);
 	if (!err)
 		err = flip_udp_opt_int(u->sock, SOL_IPV6, IPV6_MULTICAST_LOOP, 0);
+	if (!err)
+		err = flip_udp_opt_int(u->sock, SOL_IPV6, IPV6_MULTICAST_HOPS, u->cfg.ttl);
 	if (!err && req.ipv6mr_ifindex)
 		err = flip_udp_opt_int(u->sock, SOL_IPV6, IPV6_MULTICAST_IF, req.ipv6mr_ifindex);
 	return err ?: flip_udp_opt(u->sock, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &req, sizeof(req));

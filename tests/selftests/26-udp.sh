@@ -75,6 +75,25 @@ in_ns e "$amctl" net del f0
 for n in a b c; do over $n group 239.8.1.46 dev e0; done
 pings a "$b" "IPv4 group"
 check "IPv4 group: to c" in_ns a "$tool" ping "$c" 30000 1
+in_ns b timeout 60 python3 -c '
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x800))
+s.bind(("e0", 0x800))
+print("ready", flush=True)
+while True:
+    p = s.recv(2000)
+    if p[16:20] == bytes([239, 8, 1, 46]):
+        print("ttl", p[8], flush=True)
+' >"$tmp/ttl" 2>&1 &
+background+=($!)
+wait_for 20 grep -q ready "$tmp/ttl" || fail "no ear: $(cat "$tmp/ttl")"
+in_ns a "$tool" send 7777777777777777 10 ltime 100
+wait_for 10 grep -qx "ttl 1" "$tmp/ttl" || fail "not for the segment only: $(cat "$tmp/ttl")"
+over a group 239.8.1.46 dev e0 ttl 4
+expect "ttl" "$(in_ns a "$amctl" -j net | tr -d '\n')" '*"udp":"port 8146 group 239.8.1.46 ttl 4 dev e0"*'
+in_ns a "$tool" send 7777777777777777 10 ltime 100
+wait_for 10 grep -qx "ttl 4" "$tmp/ttl" || fail "not beyond the segment: $(cat "$tmp/ttl")"
+kill "${background[-1]}"
 expect "one datagram for all" "$(stat a drop_udp_self),$(stat a drop_udp_source)" "*,0"
 if ipv6; then
 	for n in a b c; do over $n group ff02::8146 dev e0 port 8147; done

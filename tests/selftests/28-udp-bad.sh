@@ -35,6 +35,8 @@ refused "no address of a host" peer 0.0.0.0
 refused "named twice" port 99 peer 10.0.0.2 peer 10.0.0.3 peer 10.0.0.2:99
 refused "none of this namespace" port 99 local 10.0.0.77 peer 10.0.0.2
 refused "local does not go" port 99 local 10.0.0.1 group 239.1.1.1
+refused "ttl goes with a group" port 99 ttl 4 peer 10.0.0.2
+refused "not within" ttl 256 group 239.1.1.1
 refused "no device for the overlay" port 99 peer 10.0.0.2 dev nosuch
 if ipv6; then
 	refused "link-local" group ff02::8146

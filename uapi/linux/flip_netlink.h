@@ -44,6 +44,7 @@
  * @FLIP_A_NET_UDP_DEV: string: device an overlay sends and receives over
  * @FLIP_A_NET_UDP_PEERS: bytes: peers of an overlay, 18 bytes each: address, and port
  * big-endian, 0 for that of the overlay
+ * @FLIP_A_NET_UDP_TTL: u8: IP hops a datagram to the group of an overlay may make (1)
  */
 enum flip_a_net {
 	FLIP_A_NET_INDEX = 1,
@@ -69,6 +70,7 @@ enum flip_a_net {
 	FLIP_A_NET_UDP_GROUP,
 	FLIP_A_NET_UDP_DEV,
 	FLIP_A_NET_UDP_PEERS,
+	FLIP_A_NET_UDP_TTL,
 
 	__FLIP_A_NET_MAX,
 	FLIP_A_NET_MAX = (__FLIP_A_NET_MAX - 1)

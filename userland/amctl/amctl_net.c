@@ -259,9 +259,9 @@ static int net_list(int argc, char **argv)
 static const struct amctl_verb verbs[] = {
 	{ "list", net_list, "[DEV]", "networks with their state and counters", "@dev" },
 	{ "add", net_add, "DEV [weight N] [trusted on|off] [up on|off] | NAME udp [port N] "
-	  "[group ADDR] [dev DEV] [peer ADDR[:PORT]]... [local ADDR] ...",
+	  "[group ADDR [ttl N]] [dev DEV] [peer ADDR[:PORT]]... [local ADDR] ...",
 	  "let FLIP run over a device, or over UDP",
-	  "@dev udp port group dev peer local weight trusted up on off" },
+	  "@dev udp port group ttl dev peer local weight trusted up on off" },
 	{ "set", net_set, "DEV [weight N] [trusted on|off] [up on|off] [delay MS] [loss PERCENT]",
 	  "change a network", "@dev weight trusted up on off delay loss" },
 	{ "del", net_del, "DEV", "stop FLIP on a device; an overlay is removed", "@dev" },
@@ -280,7 +280,8 @@ const struct amctl_object amctl_obj_net = {
 		"           lost with that probability in per cent; both 0 unless set\n"
 		"The device itself is brought up as ever: ip link set DEV up.\n"
 		"NAME udp makes an overlay, a device of its own, for where Ethernet frames do not pass:\n"
-		"  group    multicast group all of them join; dev: over which device\n"
+		"  group    multicast group all of them join; dev: over which device; ttl: for more than\n"
+		"           the segment, 1 to 255\n"
 		"  peer     instead, or in addition: each of the others, up to 64. Without a group only\n"
 		"           these may speak\n"
 		"  port     UDP port (8146); local: own address, with peers only",

@@ -65,6 +65,8 @@ static int read_key(struct amctl_udp *u, const char *key, const char *val)
 		return amctl_bad("%s: which?", key);
 	if (!strcmp(key, "port"))
 		return amctl_arg_u64(key, val, 1, 65535, &u->port);
+	if (!strcmp(key, "ttl"))
+		return amctl_arg_u64(key, val, 1, 255, &u->ttl);
 	if (!strcmp(key, "group"))
 		return read_one(key, val, &u->group_set, u->group);
 	if (!strcmp(key, "local"))
@@ -84,7 +86,7 @@ static int read_key(struct amctl_udp *u, const char *key, const char *val)
 
 bool amctl_udp_key(struct amctl_udp *u, const char *key, const char *val, int *rc)
 {
-	static const char *const keys[] = { "port", "group", "dev", "peer", "local" };
+	static const char *const keys[] = { "port", "group", "ttl", "dev", "peer", "local" };
 
 	for (size_t i = 0; u->on && i < sizeof(keys) / sizeof(*keys); i++) {
 		if (!strcmp(key, keys[i])) {
@@ -103,6 +105,8 @@ void amctl_udp_put(const struct amctl_udp *u, struct nlmsghdr *nlh)
 		mnl_attr_put(nlh, FLIP_A_NET_UDP_LOCAL, sizeof(u->local), u->local);
 	if (u->group_set)
 		mnl_attr_put(nlh, FLIP_A_NET_UDP_GROUP, sizeof(u->group), u->group);
+	if (u->ttl)
+		mnl_attr_put_u8(nlh, FLIP_A_NET_UDP_TTL, (uint8_t)u->ttl);
 	if (u->dev)
 		mnl_attr_put_strz(nlh, FLIP_A_NET_UDP_DEV, u->dev);
 	if (u->n_peers)
@@ -166,6 +170,9 @@ void amctl_udp_cells(struct amctl_table *t, const struct nlattr **tb)
 	if (is_addr(tb[FLIP_A_NET_UDP_GROUP]))
 		fprintf(f, " group %s",
 			text(mnl_attr_get_payload(tb[FLIP_A_NET_UDP_GROUP]), 0, buf));
+	if (tb[FLIP_A_NET_UDP_TTL] && mnl_attr_get_payload_len(tb[FLIP_A_NET_UDP_TTL]) == 1 &&
+	    mnl_attr_get_u8(tb[FLIP_A_NET_UDP_TTL]) != 1)
+		fprintf(f, " ttl %u", mnl_attr_get_u8(tb[FLIP_A_NET_UDP_TTL]));
 	if (tb[FLIP_A_NET_UDP_DEV])
 		fprintf(f, " dev %s", amctl_nl_str(tb[FLIP_A_NET_UDP_DEV]));
 	for (size_t i = 0; peers && i + AMCTL_UDP_PEER <= mnl_attr_get_payload_len(peers);

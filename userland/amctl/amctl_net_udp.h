@@ -11,7 +11,7 @@
 
 struct amctl_udp {
 	bool on;
-	uint64_t port;			/* 0: the default */
+	uint64_t port, ttl;		/* 0: the default */
 	bool group_set, local_set;
 	uint8_t group[AMCTL_UDP_ADDR], local[AMCTL_UDP_ADDR];
 	const char *dev;

@@ -43,7 +43,7 @@ static const struct attr net_attrs[] = {
 	{ "loss", FLIP_A_NET_LOSS, U32 },
 	{ "udp-port", FLIP_A_NET_UDP_PORT, U16 }, { "udp-local", FLIP_A_NET_UDP_LOCAL, HEX },
 	{ "udp-group", FLIP_A_NET_UDP_GROUP, HEX }, { "udp-dev", FLIP_A_NET_UDP_DEV, STR },
-	{ "udp-peers", FLIP_A_NET_UDP_PEERS, HEX }, {}
+	{ "udp-peers", FLIP_A_NET_UDP_PEERS, HEX }, { "udp-ttl", FLIP_A_NET_UDP_TTL, U8 }, {}
 };
 
 static const struct attr route_attrs[] = {
