@@ -199,6 +199,12 @@ enum amrpc_call_state {
 #define AMRPC_EV_UNSAFE		0x200	/* only untrusted ways */
 #define AMRPC_EV_FORWARD	0x400
 #define AMRPC_EV_REFUSED	0x800	/* local server gone before it took the request */
+/*
+ * The program wants the call to end now: ABORTED while nothing of it is under way, NOTFOUND when
+ * it surely will not be executed any more, else FAILURE; a reply that is there is given. It holds
+ * for the rest of the call (call->cancelled), wherever that waits.
+ */
+#define AMRPC_EV_CANCEL		0x1000
 
 struct amrpc_call {
 	refcount_t		ref;
@@ -210,6 +216,7 @@ struct amrpc_call {
 	/* from here on cleared for the next call when this one was kept */
 	enum amrpc_call_state	state;
 	unsigned int		events;
+	bool			cancelled;	/* AMRPC_EV_CANCEL, once and for all */
 	u64			port;		/* put-port, key form */
 	u32			tid;
 	u16			server_idx;	/* learnt from HEREIS, ACK */
@@ -236,6 +243,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 void amrpc_call_put(struct amrpc_call *call);
 void amrpc_spare_free(struct amrpc_file *f);
 void amrpc_call_event(struct amrpc_call *call, unsigned int ev);
+void amrpc_call_event_locked(struct amrpc_call *call, unsigned int ev);
 void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
 			  const struct flip_rx *rx);
 void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,

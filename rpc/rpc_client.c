@@ -322,7 +322,7 @@ static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, siz
 {
 	struct amrpc_net *an = call->file->an;
 	unsigned int tries = AMRPC_TRIES, naks = 0, relocated = 0;
-	bool probe_located = false;
+	bool probe_located = false, cancelled;
 	bool asked = false;	/* after a RECEIVED every copy is RETRANS, every NAK a try */
 	unsigned long tmo;
 	int ev, ret;
@@ -331,7 +331,10 @@ static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, siz
 	call->events = 0;
 	call->probe_messid = 0;
 	call->state = AMRPC_CALL_LOCATE;
+	cancelled = call->cancelled;	/* from here on it is an event */
 	spin_unlock_bh(&call->lock);
+	if (cancelled)
+		return AMOEBA_RPC_ABORTED;
 resend_plain:
 	ret = send_request(call, t, len, send,
 			   asked || (call->copies && READ_ONCE(call->live)) ? AMRPC_F_RETRANS : 0, 0,
@@ -366,6 +369,8 @@ sent:
 			return AMOEBA_RPC_OK;
 		if (ev & AMRPC_EV_FAIL)
 			return AMOEBA_RPC_FAILURE;
+		if (ev & AMRPC_EV_CANCEL)
+			return lost_verdict(call);
 		if (ev & AMRPC_EV_FORWARD) {
 			forward(call);
 			asked = false;
@@ -504,7 +509,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 			if (verdict != AMRPC_AGAIN)
 				break;
 		}
-		if (signal_pending(current)) {
+		if (signal_pending(current) || READ_ONCE(call->cancelled)) {
 			verdict = AMOEBA_RPC_ABORTED;
 			break;
 		}
@@ -517,7 +522,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 
 			if (ret == 1)
 				continue;
-			if (ret == -EINTR)
+			if (ret == -EINTR || ret == -ECANCELED)
 				verdict = AMOEBA_RPC_ABORTED;
 			else if (ret == -ENOENT)
 				verdict = AMOEBA_RPC_NOTFOUND;

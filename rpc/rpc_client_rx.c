@@ -14,20 +14,30 @@
 #include "rpc.h"
 #include "rpc_trace.h"
 
-static void set_event(struct amrpc_call *call, unsigned int ev)
+/*
+ * Something happened to a call. Who found it through file->calls has made sure under the lock which
+ * transaction it is now. Any context but hard interrupt.
+ */
+void amrpc_call_event_locked(struct amrpc_call *call, unsigned int ev)
 {
 	lockdep_assert_held(&call->lock);
-	if (call->state != AMRPC_CALL_DONE) {
-		call->events |= ev;
-		__wake_up_sync(&call->wq, TASK_NORMAL);
+	if (call->state == AMRPC_CALL_DONE)
+		return;
+	call->events |= ev;
+	if (ev & AMRPC_EV_CANCEL) {
+		WRITE_ONCE(call->cancelled, true);
+		/* it may wait for a server to be found, where others do */
+		smp_mb();	/* amrpc_locate() counts itself, then looks */
+		amrpc_loc_wake(call->file->an, call->port);
 	}
+	__wake_up_sync(&call->wq, TASK_NORMAL);
 }
 
-/* something happened to a call whose reference we have; any context */
+/* the same for one whose reference we have */
 void amrpc_call_event(struct amrpc_call *call, unsigned int ev)
 {
 	spin_lock_bh(&call->lock);
-	set_event(call, ev);
+	amrpc_call_event_locked(call, ev);
 	spin_unlock_bh(&call->lock);
 }
 
@@ -46,7 +56,7 @@ static void event_of(struct amrpc_call *call, u32 tid, unsigned int ev)
 {
 	spin_lock(&call->lock);
 	if (is_still(call, tid))
-		set_event(call, ev);
+		amrpc_call_event_locked(call, ev);
 	spin_unlock(&call->lock);
 }
 
@@ -143,7 +153,7 @@ static void receive_nak(struct amrpc_file *f, const struct amrpc_wire *w,
 		ev = AMRPC_EV_NAKRCV;
 	}
 	if (ev)
-		set_event(call, ev);
+		amrpc_call_event_locked(call, ev);
 	spin_unlock(&call->lock);
 	if (!ev)
 		amrpc_count(f->an, DROP_STALE_NAK);
@@ -186,7 +196,7 @@ void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, stru
 		spin_lock(&call->lock);
 		if (is_still(call, w->tid)) {
 			call->server_idx = w->from;
-			set_event(call, AMRPC_EV_ACK);
+			amrpc_call_event_locked(call, AMRPC_EV_ACK);
 		}
 		spin_unlock(&call->lock);
 		break;
@@ -214,7 +224,7 @@ void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, stru
 		spin_lock(&call->lock);
 		if (is_still(call, w->tid)) {
 			call->forward = flip_addr_load(p);
-			set_event(call, AMRPC_EV_FORWARD);
+			amrpc_call_event_locked(call, AMRPC_EV_FORWARD);
 		}
 		spin_unlock(&call->lock);
 		break;
@@ -275,6 +285,6 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 		ev = why == FLIP_UNDELIV_R_NOTHERE ? AMRPC_EV_PROBE_BACK : AMRPC_EV_LOST;
 	}
 	if (ev)
-		set_event(call, ev);
+		amrpc_call_event_locked(call, ev);
 	spin_unlock(&call->lock);
 }

@@ -218,11 +218,12 @@ static void send_locate(struct amrpc_call *call, u16 hops)
 	amrpc_count(call->file->an, LOCATE_TX);
 }
 
-static bool loc_settled(struct amrpc_loc *loc, struct amrpc_net *an, bool remote_only,
+static bool loc_settled(struct amrpc_loc *loc, const struct amrpc_call *call, bool remote_only,
 			bool locator)
 {
 	return READ_ONCE(loc->known) || (!locator && !READ_ONCE(loc->locator)) ||
-	       (!remote_only && amrpc_port_served(an, loc->port));
+	       READ_ONCE(call->cancelled) ||
+	       (!remote_only && amrpc_port_served(call->file->an, loc->port));
 }
 
 /**
@@ -233,7 +234,7 @@ static bool loc_settled(struct amrpc_loc *loc, struct amrpc_net *an, bool remote
  * @deadline: jiffies by which to stop all the same; 0: none
  *
  * Context: process, sleeps. Return: 0 found; 1: a server came up in this namespace; -ENOENT: not
- * found; -EINTR: a signal is pending; -ENOMEM.
+ * found; -EINTR: a signal is pending; -ECANCELED: the call is to end; -ENOMEM.
  */
 int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
 		 unsigned long deadline)
@@ -281,9 +282,13 @@ int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
 			wait = min_t(unsigned long, wait,
 				     max_t(long, deadline - jiffies, 1));
 		left = wait_event_interruptible_timeout(loc->wq,
-				loc_settled(loc, an, remote_only, locator), wait);
+				loc_settled(loc, call, remote_only, locator), wait);
 		if (left < 0) {
 			err = -EINTR;
+			break;
+		}
+		if (READ_ONCE(call->cancelled)) {
+			err = -ECANCELED;
 			break;
 		}
 		if (left > 0 && !locator) {
