@@ -148,6 +148,8 @@ struct amrpc_data {
 };
 
 ssize_t amrpc_data_copy(const struct amrpc_data *d, struct iov_iter *to);
+bool amrpc_data_hdr(const struct amrpc_data *d, const struct amrpc_wire *w,
+		    struct amoeba_header *h);
 void amrpc_data_free(struct amrpc_data *d);
 
 /* ---- rpc_file.c ----------------------------------------------------------------------------- */
@@ -222,6 +224,7 @@ struct amrpc_call {
 	u16			server_idx;	/* learnt from HEREIS, ACK */
 	u16			rtt;		/* ms */
 	bool			ours;		/* the peer said that it is our kind */
+	u8			knows;		/* and what it knows, AMRPC_KNOWS_* */
 	bool			doubted;	/* that only untrusted ways lead there: once located anew */
 	u16			req_dest;	/* dest field of the last REQUEST: names the copy */
 	flip_addr_t		peer;
@@ -291,6 +294,7 @@ struct amrpc_loc {
 	u16			server_idx;
 	u16			rtt;
 	bool			ours;		/* it said that it is our kind */
+	u8			knows;		/* and what it knows, AMRPC_KNOWS_* */
 	wait_queue_head_t	wq;
 	struct list_head	lru;
 	struct rcu_head		rcu;
@@ -393,7 +397,8 @@ struct amrpc_tx {
 	bool			secure;
 	bool			signalled;	/* the client has passed on a signal */
 	/* reply */
-	u8			rep[AMRPC_MSG_HDR];
+	bool			wide;		/* as the request, so the reply */
+	u8			rep[AMRPC_MSG_HDR_MAX];
 	struct amrpc_buf	*rep_data;
 	size_t			rep_len;
 	unsigned int		tries;

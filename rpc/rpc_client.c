@@ -188,18 +188,24 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 			const struct iov_iter *send, u8 wflags, u32 fflags, long tmo)
 {
 	struct amrpc_file *f = call->file;
+	bool wide = call->knows & AMRPC_KNOWS_WIDE;
+	size_t hlen = amrpc_msg_hdr(wide);
 	struct amrpc_wire w = {
-		.port = call->port, .type = AMRPC_REQUEST, .flags = wflags,
-		.tid = call->tid, .from = call->idx,
+		.port = call->port, .type = wide ? AMRPC_REQUEST_WIDE : AMRPC_REQUEST,
+		.flags = wflags, .tid = call->tid, .from = call->idx,
 	};
 	struct flip_send how = {
 		.dst = call->peer, .flags = security(t) | fflags, .has_messid = true,
 	};
 	struct iov_iter it = *send;
-	u8 hdr[AMRPC_MSG_HDR];
+	u8 hdr[AMRPC_MSG_HDR_MAX];
 	bool was_live, was_older, may_locate;
 	int err;
 
+	/* where it was forwarded to they may know less */
+	err = amrpc_hdr_put(hdr + AMRPC_HDR, &t->req, wide, false);
+	if (err)
+		return err;
 	memcpy(&w.kid, f->an->kid, 8);
 	how.messid = flip_ep_messid(f->ep);
 
@@ -212,33 +218,30 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 	call->state = AMRPC_CALL_PUTREQ;	/* before it leaves: the reply may be faster */
 	call->req_dest = w.dest;
 	call->messid = how.messid;
-	call->req_total = AMRPC_MSG_HDR + len;
+	call->req_total = hlen + len;
 	call->bounced = 0;
 	call->live = true;
 	spin_unlock_bh(&call->lock);
 
 	amrpc_wire_put(hdr, &w);
-	err = amrpc_classic_put(hdr + AMRPC_HDR, &t->req, false);
-	if (WARN_ON_ONCE(err))
-		return err;
 	amrpc_count(f->an, REQUEST_TX);
 	if (call->copies > 1)
 		amrpc_count(f->an, REQUEST_RETRANS);
 	trace_amrpc_send(f, &w, call->peer, how.messid, call->req_total);
 	/* where it has to be located first we wait for that: the probe's time counts from sending */
 	err = -EHOSTUNREACH;
-	if (len <= AMRPC_ONE_PACKET && !(fflags & FLIP_SEND_INVAL))
-		err = amrpc_send_one(f, hdr, sizeof(hdr), &it, len, &how);
+	if (hlen + len <= FLIP_ETH_PAYLOAD && !(fflags & FLIP_SEND_INVAL))
+		err = amrpc_send_one(f, hdr, hlen, &it, len, &how);
 	/*
 	 * A way that is gone is what the request of another thread left when it bounced: our kind
 	 * answers for the port faster than anybody for an address that may be gone, too.
 	 */
 	may_locate = !call->ours || was_live || fflags & FLIP_SEND_INVAL;
-	if ((err == -EHOSTUNREACH && (may_locate || len > AMRPC_ONE_PACKET)) ||
+	if ((err == -EHOSTUNREACH && (may_locate || hlen + len > FLIP_ETH_PAYLOAD)) ||
 	    err == -ENETUNREACH) {
 		it = *send;
 		how.ltime_ms = may_locate ? AMOEBA_LOCATE_MS : 0;
-		err = flip_send_msg(f->ep, hdr, sizeof(hdr), &it, &how, tmo);
+		err = flip_send_msg(f->ep, hdr, hlen, &it, &how, tmo);
 	}
 	if (err) {
 		spin_lock_bh(&call->lock);
@@ -306,6 +309,7 @@ static void forward(struct amrpc_call *call)
 	spin_lock_bh(&call->lock);
 	call->peer = call->forward;
 	call->ours = false;
+	call->knows = 0;
 	call->tid = atomic_inc_return(&call->file->an->tid);
 	call->copies = 0;
 	call->live = false;
@@ -532,7 +536,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 				break;
 		}
 		local = false;
-		err = amrpc_classic_fits(&t->req, false);
+		err = amrpc_hdr_fits(&t->req, call->knows & AMRPC_KNOWS_WIDE, false);
 		if (err)
 			break;
 		if (!call->tid)

@@ -74,8 +74,6 @@ static void ack_reply(struct amrpc_file *f, const struct amrpc_wire *w, const st
 static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
 			  const struct flip_rx *rx, struct amrpc_call *call)
 {
-	u8 buf[AMRPC_CLASSIC_HDR];
-	const u8 *p;
 	u32 flags;
 
 	amrpc_count(f->an, REPLY_RX);
@@ -90,14 +88,16 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 		if (is_still(call, w->tid) && !(call->events & AMRPC_EV_REPLY) &&
 		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP) &&
 		    !call->data.skb && !call->data.msg) {
-			p = skb_header_pointer(d->skb ?: skb_peek(&d->msg->skbs), AMRPC_HDR,
-					       sizeof(buf), buf);
-			if (!p) {
+			if (amrpc_is_wide(w->type) && !(call->knows & AMRPC_KNOWS_WIDE)) {
 				spin_unlock(&call->lock);
-				amrpc_count(f->an, DROP_SHORT);
+				amrpc_count(f->an, DROP_KIND);
 				return;
 			}
-			amrpc_classic_get(p, &call->rep, true, w->flags & AMRPC_F_BIGENDIAN);
+			if (!amrpc_data_hdr(d, w, &call->rep)) {
+				spin_unlock(&call->lock);
+				amrpc_count(f->an, DROP_WIDE);
+				return;
+			}
 			call->data = *d;
 			memset(d, 0, sizeof(*d));
 			/* the original prepares the ACK of a one-packet reply with its REQUEST */
@@ -162,7 +162,7 @@ static void receive_nak(struct amrpc_file *f, const struct amrpc_wire *w,
 /**
  * amrpc_client_receive() - a message for the client's side of a file
  * @f: file
- * @w: its RPC header; type REPLY, ACK, NAK, ALIVE, FAIL, FORWARD, or RECEIVED(REPLY)
+ * @w: its RPC header; type REPLY, REPLY_WIDE, ACK, NAK, ALIVE, FAIL, FORWARD, or RECEIVED(REPLY)
  * @d: the message; what is kept is taken out of it
  * @rx: FLIP's description
  *
@@ -177,6 +177,7 @@ void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, stru
 
 	switch (w->type) {
 	case AMRPC_REPLY:
+	case AMRPC_REPLY_WIDE:
 		receive_reply(f, w, d, rx, call);
 		return;
 	case AMRPC_RECEIVED:

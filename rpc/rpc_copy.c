@@ -107,8 +107,8 @@ ssize_t amrpc_data_copy(const struct amrpc_data *d, struct iov_iter *to)
 	if (d->buf)
 		return buf_copy(d->buf, to);
 	if (d->msg)
-		return flip_msg_copy(d->msg, AMRPC_MSG_HDR, to);
-	if (skb_copy_datagram_iter(d->skb, AMRPC_MSG_HDR, to, n))
+		return flip_msg_copy(d->msg, d->msg->rx.total - d->len, to);
+	if (skb_copy_datagram_iter(d->skb, d->skb->len - d->len, to, n))
 		return -EFAULT;
 	return n;
 }

@@ -108,6 +108,72 @@ static void wire_ranges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ERANGE, amrpc_classic_put(p, &h, true));
 }
 
+/* everything the classic header has no room for; each byte is another one */
+static const struct amoeba_header wide_header = {
+	.port = { 1, 2, 3, 4, 5, 6 }, .signature = { 7, 8, 9, 10, 11, 12 },
+	.object = 0x80000001, .rights = 0xa1b2c3d4,
+	.check = { 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24 },
+	.site = 0x11223344, .command = -0x10203, .extra = 0x55667788,
+	.offset = -0x102030405060708LL, .size = 0xf1f2f3f4f5f6f7f8ULL,
+};
+
+/* Documentation/wire.rst */
+static const u8 wide_bytes[AMRPC_WIDE_HDR] = {
+	1, 2, 3, 4, 5, 6, 0, 0, 7, 8, 9, 10, 11, 12, 0, 0,
+	0x01, 0, 0, 0x80, 0xd4, 0xc3, 0xb2, 0xa1,
+	13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
+	0x44, 0x33, 0x22, 0x11, 0xfd, 0xfd, 0xfe, 0xff, 0x88, 0x77, 0x66, 0x55,
+	0xf8, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe,
+	0xf8, 0xf7, 0xf6, 0xf5, 0xf4, 0xf3, 0xf2, 0xf1,
+};
+
+static void wide_there_and_back(struct kunit *test)
+{
+	struct amoeba_header back;
+	u8 p[AMRPC_WIDE_HDR];
+
+	memset(p, 0xee, sizeof(p));
+	memset(&back, 0xee, sizeof(back));
+	KUNIT_EXPECT_EQ(test, 0, amrpc_wide_put(p, &wide_header));
+	KUNIT_EXPECT_EQ(test, 0, memcmp(p, wide_bytes, sizeof(p)));
+	KUNIT_EXPECT_TRUE(test, amrpc_wide_get(wide_bytes, &back));
+	KUNIT_EXPECT_EQ(test, 0, memcmp(&back, &wide_header, sizeof(back)));
+	/* none of it fits the classic form, whichever way it goes */
+	KUNIT_EXPECT_EQ(test, -ERANGE, amrpc_classic_put(p, &wide_header, false));
+	KUNIT_EXPECT_EQ(test, -ERANGE, amrpc_classic_put(p, &wide_header, true));
+}
+
+/* what the classic form holds the wide one does, and gives back alike */
+static void wide_holds_classic(struct kunit *test)
+{
+	struct amoeba_header h, back;
+	u8 p[AMRPC_WIDE_HDR];
+
+	amrpc_classic_get(captured_request + AMRPC_HDR, &h, false, false);
+	KUNIT_EXPECT_EQ(test, 0, amrpc_wide_put(p, &h));
+	KUNIT_EXPECT_TRUE(test, amrpc_wide_get(p, &back));
+	KUNIT_EXPECT_EQ(test, 0, memcmp(&back, &h, sizeof(h)));
+	check_header(test, &back);
+}
+
+static void wide_malformed(struct kunit *test)
+{
+	static const u8 zero[] = { 6, 7, 14, 15 };
+	struct amoeba_header h;
+	u8 p[AMRPC_WIDE_HDR];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(zero); i++) {
+		memcpy(p, wide_bytes, sizeof(p));
+		p[zero[i]] = 0x80;
+		KUNIT_EXPECT_FALSE_MSG(test, amrpc_wide_get(p, &h), "byte %u", zero[i]);
+		h = wide_header;
+		((u8 *)&h)[zero[i]] = 1;
+		memset(p, 0xee, sizeof(p));
+		KUNIT_EXPECT_EQ(test, -ERANGE, amrpc_wide_put(p, &h));
+		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(p, 0xee, sizeof(p)), "something written");
+	}
+}
+
 static struct amrpc_kid *new_kid(struct kunit *test)
 {
 	struct amrpc_kid *k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
@@ -201,6 +267,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wire_captured),
 	KUNIT_CASE(wire_bigendian),
 	KUNIT_CASE(wire_ranges),
+	KUNIT_CASE(wide_there_and_back),
+	KUNIT_CASE(wide_holds_classic),
+	KUNIT_CASE(wide_malformed),
 	KUNIT_CASE(once_window),
 	KUNIT_CASE(once_leap),
 	KUNIT_CASE(once_refusals),

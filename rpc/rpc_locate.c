@@ -121,6 +121,7 @@ static bool direct(struct amrpc_call *call, const struct amrpc_loc *loc)
 	call->rtt = loc->rtt;
 	call->server_idx = loc->server_idx;
 	call->ours = loc->ours;
+	call->knows = loc->knows;
 	return true;
 }
 
@@ -186,12 +187,21 @@ static u32 clock_ms(void)
 	return (u32)ktime_to_ms(ktime_get());
 }
 
-/* the kid field of a LOCATE or HEREIS of our kind: the payload of a packet we take, 4 bytes LE */
+/* the kid field of a LOCATE or HEREIS of our kind: what it takes in a packet, and what it knows */
 static void say_kind(struct amrpc_wire *w, struct net *net)
 {
+	u8 *p = (u8 *)&w->kid;
+
 	w->kid = 0;
-	if (w->flags & AMRPC_F_OURS)
-		put_unaligned_le32(flip_payload_least(net), &w->kid);
+	if (!(w->flags & AMRPC_F_OURS))
+		return;
+	put_unaligned_le32(flip_payload_least(net), p);
+	p[AMRPC_KNOWS] = AMRPC_KNOWS_ALL;
+}
+
+static u8 what_it_knows(const struct amrpc_wire *w)
+{
+	return w->flags & AMRPC_F_OURS ? ((const u8 *)&w->kid)[AMRPC_KNOWS] : 0;
 }
 
 static void said_kind(const struct amrpc_wire *w, struct net *net, const struct flip_rx *rx)
@@ -337,6 +347,7 @@ void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,
 		loc->rtt = rtt <= 0 ? AMRPC_RTT_DEFAULT : min_t(s32, rtt, AMRPC_RTT_MAX);
 		loc->server_idx = w->from;
 		loc->ours = w->flags & AMRPC_F_OURS;
+		loc->knows = what_it_knows(w);
 		WRITE_ONCE(loc->known, true);
 	}
 	spin_unlock_bh(&loc->lock);

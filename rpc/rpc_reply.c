@@ -45,7 +45,7 @@ void amrpc_reply_resend(struct amrpc_tx *tx, bool inval)
 	if (!tx->rep_len) {
 		amrpc_count(tx->an, REPLY_RETRANS);
 		amrpc_count(tx->an, REPLY_TX);
-		amrpc_send_one(tx->file, tx->rep, AMRPC_MSG_HDR, NULL, 0, &how);
+		amrpc_send_one(tx->file, tx->rep, amrpc_msg_hdr(tx->wide), NULL, 0, &how);
 		return;
 	}
 	refcount_inc(&tx->ref);
@@ -101,6 +101,7 @@ put:
 /* send the kept reply; -EHOSTUNREACH and the like when the client cannot be found */
 static int send_reply(struct amrpc_tx *tx, struct iov_iter *from, bool inval)
 {
+	size_t hlen = amrpc_msg_hdr(tx->wide);
 	struct amrpc_file *f = tx->file;
 	struct flip_send how = {
 		.dst = tx->key.peer,
@@ -110,9 +111,9 @@ static int send_reply(struct amrpc_tx *tx, struct iov_iter *from, bool inval)
 	};
 
 	amrpc_count(f->an, REPLY_TX);
-	if (tx->rep_len <= AMRPC_ONE_PACKET)
-		return amrpc_send_one(f, tx->rep, AMRPC_MSG_HDR, from, tx->rep_len, &how);
-	return flip_send_msg(f->ep, tx->rep, AMRPC_MSG_HDR, from, &how, MAX_SCHEDULE_TIMEOUT);
+	if (hlen + tx->rep_len <= FLIP_ETH_PAYLOAD)
+		return amrpc_send_one(f, tx->rep, hlen, from, tx->rep_len, &how);
+	return flip_send_msg(f->ep, tx->rep, hlen, from, &how, MAX_SCHEDULE_TIMEOUT);
 }
 
 /* amrpc_reply_resend() in process context */
@@ -177,8 +178,8 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 			struct iov_iter *send)
 {
 	struct amrpc_wire w = {
-		.kid = tx->kid, .type = AMRPC_REPLY, .tid = tx->key.tid,
-		.dest = tx->client_idx, .from = tx->idx,
+		.kid = tx->kid, .type = tx->wide ? AMRPC_REPLY_WIDE : AMRPC_REPLY,
+		.tid = tx->key.tid, .dest = tx->client_idx, .from = tx->idx,
 	};
 	bool sync = len > AMRPC_REPLY_KEEP;
 	struct amrpc_buf *buf = NULL;
@@ -186,7 +187,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 	int err;
 
 	amrpc_wire_put(tx->rep, &w);
-	err = amrpc_classic_put(tx->rep + AMRPC_HDR, &p->hdr, true);
+	err = amrpc_hdr_put(tx->rep + AMRPC_HDR, &p->hdr, tx->wide, true);
 	if (err)
 		return err;
 	if (len && !sync) {
@@ -241,7 +242,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
  * @send: over them
  *
  * Context: process, may sleep. Return: 0; -ENOENT: no such transaction, or answered already;
- * -ERANGE: a header value does not fit the classic header of a remote client; -EFAULT; -ENOMEM;
+ * -ERANGE: a header value does not fit the header a remote client takes; -EFAULT; -ENOMEM;
  * -EINTR. After -ENOENT, -ERANGE, -ENOMEM and, for replies of up to 64 KiB, -EFAULT nothing was
  * answered and the handle stays valid.
  */

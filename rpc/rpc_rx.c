@@ -20,12 +20,26 @@ static bool length_ok(const struct amrpc_wire *w, u32 total)
 	switch (w->type) {
 	case AMRPC_REQUEST:
 	case AMRPC_REPLY:
-		return total >= AMRPC_MSG_HDR && total - AMRPC_MSG_HDR <= AMOEBA_MAX_DATA;
+	case AMRPC_REQUEST_WIDE:
+	case AMRPC_REPLY_WIDE:
+		return total >= amrpc_msg_hdr(amrpc_is_wide(w->type)) &&
+		       total - amrpc_msg_hdr(amrpc_is_wide(w->type)) <= AMOEBA_MAX_DATA;
 	case AMRPC_FORWARD:
 		return total == AMRPC_HDR + 8;
 	default:
 		return total == AMRPC_HDR;
 	}
+}
+
+/* the header of a REQUEST or REPLY, in either form; false: it is malformed */
+bool amrpc_data_hdr(const struct amrpc_data *d, const struct amrpc_wire *w,
+		    struct amoeba_header *h)
+{
+	u8 buf[AMRPC_WIDE_HDR];
+	const u8 *p = skb_header_pointer(first(d), AMRPC_HDR,
+					 amrpc_msg_hdr(amrpc_is_wide(w->type)) - AMRPC_HDR, buf);
+
+	return p && amrpc_hdr_get(p, w, h);
 }
 
 /* a whole message; @d is left to the caller but for what was taken out of it */
@@ -49,11 +63,13 @@ static void dispatch(struct amrpc_file *f, struct amrpc_data *d, const struct fl
 	}
 	switch (w.type) {
 	case AMRPC_REQUEST:
-		d->len = rx->total - AMRPC_MSG_HDR;
+	case AMRPC_REQUEST_WIDE:
+		d->len = rx->total - amrpc_msg_hdr(amrpc_is_wide(w.type));
 		amrpc_server_request(f, &w, d, rx);
 		return;
 	case AMRPC_REPLY:
-		d->len = rx->total - AMRPC_MSG_HDR;
+	case AMRPC_REPLY_WIDE:
+		d->len = rx->total - amrpc_msg_hdr(amrpc_is_wide(w.type));
 		amrpc_client_receive(f, &w, d, rx);
 		return;
 	case AMRPC_HEREIS:
@@ -110,10 +126,10 @@ static void amrpc_undelivered(struct flip_ep *ep, struct sk_buff *skb, const str
 	/* later packets of a message: only a REQUEST is counted in bytes */
 	if (!p)
 		amrpc_client_undelivered(f, NULL, rx, why);
-	else if (w.type == AMRPC_REPLY ||
+	else if (amrpc_is_reply(w.type) ||
 		 (w.type == AMRPC_RECEIVED && w.flags & AMRPC_F_REPLY))
 		amrpc_server_undelivered(f, &w, rx, why);
-	else if (w.type == AMRPC_REQUEST || w.type == AMRPC_RECEIVED ||
+	else if (amrpc_is_request(w.type) || w.type == AMRPC_RECEIVED ||
 		 w.type == AMRPC_ENQUIRE)
 		amrpc_client_undelivered(f, &w, rx, why);
 	kfree_skb(skb);

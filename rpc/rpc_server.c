@@ -80,13 +80,9 @@ void amrpc_tx_refuse(struct amrpc_tx *tx)
 static bool fill_remote(struct amrpc_tx *tx, const struct amrpc_wire *w, struct amrpc_data *d,
 			const struct flip_rx *rx)
 {
-	u8 buf[AMRPC_CLASSIC_HDR];
-	const u8 *p = skb_header_pointer(d->skb ?: skb_peek(&d->msg->skbs), AMRPC_HDR,
-					 sizeof(buf), buf);
-
-	if (!p)
+	if (!amrpc_data_hdr(d, w, &tx->hdr))
 		return false;
-	amrpc_classic_get(p, &tx->hdr, false, w->flags & AMRPC_F_BIGENDIAN);
+	tx->wide = amrpc_is_wide(w->type);
 	amrpc_port_bytes(w->port, tx->hdr.port);
 	tx->port = w->port;
 	tx->kid = w->kid;
@@ -131,7 +127,7 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 		return;
 	}
 	if (!fill_remote(tx, w, d, rx)) {
-		amrpc_count(an, DROP_SHORT);
+		amrpc_count(an, DROP_WIDE);
 		goto free;
 	}
 	k = amrpc_once_get(an, w->kid);

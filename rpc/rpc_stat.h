@@ -46,7 +46,9 @@
 	X(DROP_NAKS, "drop_naks", "no room to remember a refusal: not answered")	\
 	X(DROP_QUEUE, "drop_queue", "queue of the server full: refused")		\
 	X(DROP_PROTO, "drop_proto", "message makes no sense in this state")		\
-	X(DROP_STALE_NAK, "drop_stale_nak", "refusal of an older copy")
+	X(DROP_STALE_NAK, "drop_stale_nak", "refusal of an older copy")			\
+	X(DROP_WIDE, "drop_wide", "wide header with bytes that must be zero")		\
+	X(DROP_KIND, "drop_kind", "wide reply from who has not said that it knows such")
 
 enum amrpc_stat {
 #define AMRPC_STAT_ENUM(id, name, help)	AMRPC_STAT_##id,

@@ -169,6 +169,7 @@ static const char *const type_names[] = {
 	[AMRPC_REPLY] = "REPLY", [AMRPC_ACK] = "ACK", [AMRPC_NAK] = "NAK",
 	[AMRPC_ENQUIRE] = "ENQUIRE", [AMRPC_ALIVE] = "ALIVE", [AMRPC_RECEIVED] = "RECEIVED",
 	[AMRPC_FORWARD] = "FORWARD", [AMRPC_FAIL] = "FAIL",
+	[AMRPC_REQUEST_WIDE] = "REQUEST_WIDE", [AMRPC_REPLY_WIDE] = "REPLY_WIDE",
 };
 
 const char *amrpc_type_name(u8 type)

@@ -9,7 +9,8 @@
 #define AMRPC_HDR		24	/* bytes of the RPC header */
 #define AMRPC_CLASSIC_HDR	32	/* bytes of the classic transaction header */
 #define AMRPC_MSG_HDR		(AMRPC_HDR + AMRPC_CLASSIC_HDR)	/* before the data */
-#define AMRPC_ONE_PACKET	(1458 - AMRPC_MSG_HDR)	/* data of a one-packet message */
+#define AMRPC_WIDE_HDR		64	/* bytes of the wide transaction header */
+#define AMRPC_MSG_HDR_MAX	(AMRPC_HDR + AMRPC_WIDE_HDR)
 
 enum amrpc_type {
 	AMRPC_LOCATE	= 1,
@@ -23,6 +24,9 @@ enum amrpc_type {
 	AMRPC_RECEIVED	= 9,
 	AMRPC_FORWARD	= 10,
 	AMRPC_FAIL	= 11,
+	/* towards our kind only: those of originals end well below */
+	AMRPC_REQUEST_WIDE = 32,
+	AMRPC_REPLY_WIDE   = 33,
 };
 
 #define AMRPC_F_BIGENDIAN	0x01
@@ -35,6 +39,15 @@ enum amrpc_type {
  * whole and test only the bits above (design: wire).
  */
 #define AMRPC_F_OURS		0x80
+
+/*
+ * The kid field of a LOCATE or HEREIS with AMRPC_F_OURS: bytes 0 to 3, little-endian, the payload
+ * the sender takes in a packet; byte 4 what it knows (0 from versions that say nothing); the rest
+ * is zero, and ignored.
+ */
+#define AMRPC_KNOWS		4
+#define AMRPC_KNOWS_WIDE	0x01	/* REQUEST_WIDE, REPLY_WIDE */
+#define AMRPC_KNOWS_ALL		AMRPC_KNOWS_WIDE
 
 /**
  * struct amrpc_wire - an RPC header in host byte order
@@ -72,9 +85,36 @@ static inline void amrpc_port_bytes(u64 key, u8 *port)
 
 void amrpc_wire_put(u8 *p, const struct amrpc_wire *w);
 void amrpc_wire_get(const u8 *p, struct amrpc_wire *w);
+static inline bool amrpc_is_wide(u8 type)
+{
+	return type == AMRPC_REQUEST_WIDE || type == AMRPC_REPLY_WIDE;
+}
+
+static inline bool amrpc_is_request(u8 type)
+{
+	return type == AMRPC_REQUEST || type == AMRPC_REQUEST_WIDE;
+}
+
+static inline bool amrpc_is_reply(u8 type)
+{
+	return type == AMRPC_REPLY || type == AMRPC_REPLY_WIDE;
+}
+
+/* bytes in front of the data */
+static inline unsigned int amrpc_msg_hdr(bool wide)
+{
+	return wide ? AMRPC_MSG_HDR_MAX : AMRPC_MSG_HDR;
+}
+
 int amrpc_classic_fits(const struct amoeba_header *h, bool reply);
 int amrpc_classic_put(u8 *p, const struct amoeba_header *h, bool reply);
 void amrpc_classic_get(const u8 *p, struct amoeba_header *h, bool reply, bool bigendian);
+int amrpc_wide_fits(const struct amoeba_header *h);
+int amrpc_wide_put(u8 *p, const struct amoeba_header *h);
+bool amrpc_wide_get(const u8 *p, struct amoeba_header *h);
+int amrpc_hdr_fits(const struct amoeba_header *h, bool wide, bool reply);
+int amrpc_hdr_put(u8 *p, const struct amoeba_header *h, bool wide, bool reply);
+bool amrpc_hdr_get(const u8 *p, const struct amrpc_wire *w, struct amoeba_header *h);
 const char *amrpc_type_name(u8 type);
 
 #endif /* _AMRPC_WIRE_H */

@@ -142,7 +142,7 @@ const char *am_errno_why(int err)
 		return "the data of the message is too large";
 	case ERANGE:
 	case EOVERFLOW:
-		return "a header field does not fit the classic header the peer speaks";
+		return "a header field does not fit the classic header, and the peer knows no other";
 	case EINTR:
 		return "interrupted by a signal";
 	default:
