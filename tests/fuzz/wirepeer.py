@@ -51,6 +51,19 @@ def header(port=PUTPORT, command=1, offset=0, size=0, extra=0, be=False, sig=byt
             num(offset, 4, be) + num(size, 2, be) + num(extra, 2, be))
 
 
+def wide(port=PUTPORT + bytes(2), sig=bytes(8), obj=0, rights=0, check=bytes(12), site=0, command=1,
+         extra=0, offset=0, size=0):
+    """the wide transaction header: little-endian whatever else is"""
+    return (port + sig + num(obj, 4, False) + num(rights, 4, False) + check + num(site, 4, False) +
+            num(command, 4, False) + num(extra, 4, False) + num(offset, 8, False) +
+            num(size, 8, False))
+
+
+def ours(knows=fw.RPC_KNOWS_WIDE, payload=1458):
+    """the kid field of a LOCATE or HEREIS of our kind"""
+    return num(payload, 4, False) + bytes([knows]) + bytes(3)
+
+
 def ether(dst, payload, src=PEER_MAC, fc=(0, 0), ethertype=fw.ETHERTYPE):
     f = dst + src + num(ethertype, 2, True) + bytes(fc) + payload
     return f + bytes(max(0, fw.ETH_ZLEN - len(f)))

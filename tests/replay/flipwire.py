@@ -19,9 +19,10 @@ FLIP_NAMES = {1: "LOCATE", 2: "HEREIS", 3: "UNIDATA", 4: "MULTIDATA", 5: "NOTHER
 FLIP_FLAGS = ((0x01, "BIGENDIAN"), (0x02, "CODEFIELD"), (0x04, "SECURITY"),
               (0x10, "UNREACHABLE"), (0x20, "UNSAFE"))
 RPC_NAMES = {1: "LOCATE", 2: "HEREIS", 3: "REQUEST", 4: "REPLY", 5: "ACK", 6: "NAK",
-             7: "ENQUIRE", 8: "ALIVE", 9: "RECEIVED", 10: "FORWARD", 11: "FAIL"}
+             7: "ENQUIRE", 8: "ALIVE", 9: "RECEIVED", 10: "FORWARD", 11: "FAIL",
+             32: "REQUEST_WIDE", 33: "REPLY_WIDE"}
 RPC_FLAGS = ((0x01, "BIGENDIAN"), (0x02, "RETRANS"), (0x04, "REQUEST"), (0x08, "REPLY"),
-             (0x10, "SIGTRANS"))
+             (0x10, "SIGTRANS"), (0x80, "OURS"))
 GRP_NAMES = ("LOCATE", "HEREIS", "JOINREQ", "JOIN", "LEAVEREQ", "LEAVE", "BCASTREQ", "BCAST",
              "ACK", "RETRANS", "SYNC", "STATE", "REFORMREQ", "VOTE", "RESULT", "RESULTACK",
              "ALIVE", "ALIVEREQ", "DEAD")
@@ -29,6 +30,8 @@ GRP_NAMES = ("LOCATE", "HEREIS", "JOINREQ", "JOIN", "LEAVEREQ", "LEAVE", "BCASTR
 LOCATE, HEREIS, UNIDATA, MULTIDATA, NOTHERE, UNTRUSTED = range(1, 7)
 (RPC_LOCATE, RPC_HEREIS, RPC_REQUEST, RPC_REPLY, RPC_ACK, RPC_NAK, RPC_ENQUIRE, RPC_ALIVE,
  RPC_RECEIVED, RPC_FORWARD, RPC_FAIL) = range(1, 12)
+RPC_REQUEST_WIDE, RPC_REPLY_WIDE = 32, 33	# of our kind only: Documentation/wire.rst
+RPC_OURS, RPC_KNOWS_WIDE = 0x80, 0x01		# flag of LOCATE and HEREIS, and byte 4 of their kid
 FLIP_BIGENDIAN = RPC_BIGENDIAN = 0x01
 FLIP_UNSAFE = 0x20
 RPC_REPLY_HALF = 0x08	# what a RECEIVED asks about
@@ -198,7 +201,7 @@ class Frame:
         # An RPC unicast has a type at 14 and one of few lengths; anything else is a group's.
         t = self.raw[off + 14] if length >= 24 else 0
         plain = length == 24 and t in (5, 6, 7, 8, 9, 11, 2)
-        body = length >= 56 and t in (3, 4)
+        body = length >= 56 and t in (3, 4) or length >= 88 and t in (32, 33)
         total = self["flip.total"]
         return not (plain or body or (total == 32 and t == 10))
 
@@ -225,6 +228,15 @@ class Frame:
             self._add("hdr.size", off + 28, 2, o)
             self._add("hdr.extra", off + 30, 2, o)
             off += 32
+        elif rtype in (RPC_REQUEST_WIDE, RPC_REPLY_WIDE) and length >= 88:
+            at = off
+            for name, size, kind in (("port", 8, "b"), ("signature", 8, "b"), ("object", 4, "<"),
+                                     ("rights", 4, "<"), ("check", 12, "b"), ("site", 4, "<"),
+                                     ("command", 4, "<"), ("extra", 4, "<"), ("offset", 8, "<"),
+                                     ("size", 8, "<")):
+                self._add("wide." + name, at, size, kind)
+                at += size
+            off += 64
         elif rtype == RPC_FORWARD and length >= 32:
             self._add("forward.address", off, 8)
             off += 8

@@ -423,7 +423,7 @@ static size_t transaction(uint8_t *f)
 {
 	struct header h = begin(UNIDATA);
 	uint8_t *p = f + 56;
-	int be = once_in(2);
+	int be = once_in(2), wide = 0;
 	uint32_t data = once_in(2) ? below(1402) : 0;
 
 	pick(&own, h.dst);
@@ -434,7 +434,7 @@ static size_t transaction(uint8_t *f)
 		put32(p, 1, 1);
 		p += 4;
 	}
-	noise(p, 80);
+	noise(p, 112);
 	/* few kernels and ids, so that some meet a transaction there is */
 	memset(p, 0x77, 8);
 	p[0] = below(4);
@@ -443,11 +443,19 @@ static size_t transaction(uint8_t *f)
 	p[14] = once_in(8) ? any() : h.type == MULTIDATA ? 1 : below(48);
 	if (h.type != MULTIDATA && !once_in(4))
 		p[14] = 1 + below(11);
+	if (h.type != MULTIDATA && once_in(4)) {
+		/* those of our kind, and the bytes that must be zero mostly are */
+		wide = 1;
+		p[14] = 32 + below(3);
+		memset(p + 24 + 6, once_in(8), 2);
+		memset(p + 24 + 14, once_in(8), 2);
+	}
 	p[15] = once_in(4) ? any() : (below(8) << 1) | be;
 	put32(p + 16, once_in(8) ? bound() : below(64), be);
 	put16(p + 20, below(once_in(2) ? 8 : 65536), be);
 	put16(p + 22, below(once_in(2) ? 8 : 65536), be);
-	h.length = h.total = (p - f) - 56 + (h.type == MULTIDATA ? 24 : once_in(4) ? 24 : 56 + data);
+	h.length = h.total = (p - f) - 56 + (h.type == MULTIDATA ? 24 : once_in(4) ? 24 :
+		(wide ? 88 : 56) + data);
 	if (once_in(16))
 		h.total = bound();
 	if (once_in(16))

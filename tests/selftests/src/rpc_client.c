@@ -2,7 +2,7 @@
 /*
  * rpc_client: transactions by hand.
  *
- *   rpc_client port=HEX [sig= check= object= rights= command= extra= offset= size=]
+ *   rpc_client port=HEX [sig= check= object= rights= site= command= extra= offset= size=]
  *              [data=FILE] [room=BYTES] [out=FILE] [count=N] [gap_ms=MS]
  *              [locate_ms=MS] [timeout_ms=MS] [flags=N]
  *

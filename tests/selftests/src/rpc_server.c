@@ -2,7 +2,7 @@
 /*
  * rpc_server: one thread that serves by hand.
  *
- *   rpc_server getport=HEX [reply header: sig= check= object= rights= command= extra= offset=
+ *   rpc_server getport=HEX [reply header: sig= check= object= rights= site= command= extra= offset=
  *              size=] [data=FILE|echo=1] [room=BYTES] [out=FILE] [count=N] [delay_ms=MS]
  *              [combined=1] [close_ms=MS]
  *

@@ -88,7 +88,9 @@ static RPC_UNUSED void rpc_print_hdr(const struct amoeba_header *h)
 	printf(" sig=");
 	rpc_print_hex(h->signature, 6);
 	printf(" object=%u rights=%u check=", h->object, h->rights);
-	rpc_print_hex(h->check, 6);
+	rpc_print_hex(h->check, memcmp(h->check + 6, "\0\0\0\0\0", 6) ? 12 : 6);
+	if (h->site)
+		printf(" site=%u", h->site);
 	printf(" command=%d extra=%u offset=%lld size=%llu", h->command, h->extra,
 	       (long long)h->offset, (unsigned long long)h->size);
 }
@@ -111,7 +113,9 @@ static RPC_UNUSED bool rpc_hdr_arg(struct amoeba_header *h, const char *arg)
 	else if ((v = rpc_arg(arg, "sig")))
 		rpc_hex("sig", v, h->signature, 6);
 	else if ((v = rpc_arg(arg, "check")))
-		rpc_hex("check", v, h->check, 6);
+		rpc_hex("check", v, h->check, strlen(v) == 24 ? 12 : 6);
+	else if ((v = rpc_arg(arg, "site")))
+		h->site = strtoul(v, NULL, 0);
 	else if ((v = rpc_arg(arg, "object")))
 		h->object = strtoul(v, NULL, 0);
 	else if ((v = rpc_arg(arg, "rights")))
