@@ -16,7 +16,7 @@ build-modules = +@$(top)/scripts/build-modules $(kernel-arg) -b '$(BUILD)' --
 userland = +@$(MAKE) --no-print-directory -C $(top)/userland O='$(abspath $(BUILD))/userland'
 
 .PHONY: all modules userland unit install userland_install modules_install deps \
-	check check-full model model-full demo bench clean help
+	check check-full model model-full coverage demo bench clean help
 .NOTPARALLEL:
 
 all: modules userland
@@ -74,6 +74,9 @@ model: deps
 model-full: deps
 	@$(top)/tests/model/run --full
 
+coverage: deps
+	@$(top)/tests/coverage/run
+
 demo: deps
 	+@$(top)/tests/demo/run $(if $(filter-out 0,$(HOST)),--host)
 
@@ -84,6 +87,7 @@ clean:
 	@for f in '$(BUILD)'/*/.identity; do [ ! -f "$$f" ] || rm -rf "$${f%/.identity}"; done
 	$(userland) clean
 	@rm -f '$(BUILD)/bench.json'
+	@rm -rf '$(BUILD)/coverage'
 	@rmdir '$(BUILD)' 2>/dev/null || true
 
 help:
@@ -102,6 +106,7 @@ help:
 	@echo '  check-full       everything on every kernel'
 	@echo '  model            is a transaction executed at most once? (Spin, a minute)'
 	@echo '  model-full       the same, larger (Spin, 4 GB, minutes)'
+	@echo '  coverage         lines of the state machines of rpc/ that their unit tests run'
 	@echo '  demo             three machines become one; HOST=1: namespaces of this one'
 	@echo '  bench            figures, also in build/bench.json'
 	@echo 'Variables:'

@@ -29,7 +29,7 @@
  *   kid->lock     window, refusals; makes "was it executed? no: then execute it" one step
  *   port->lock    listens, their waiters and queues, and tx->state while QUEUED
  *   tx->lock      tx->state afterwards, reply, tries
- *   call->lock    call->state, events, reply
+ *   call->lock    call->m (its machine), events, reply
  *   Nothing is sent with one of them held.
  *
  * Who frees what
@@ -64,21 +64,18 @@
 #include <linux/amoeba.h>
 #include <linux/flip.h>
 
+#include "rpc_fsm.h"
 #include "rpc_stat.h"
+#include "rpc_window.h"
 #include "rpc_wire.h"
 
 /* wait limits, ms; facts 3.3, 3.5, 3.6, wire-observed 3 */
 #define AMRPC_LOCATE_STEP	100	/* first interval between port locates */
-#define AMRPC_RECEIVED_EXTRA	1000	/* beyond the round trip, before RECEIVED(REQUEST) */
-#define AMRPC_ENQUIRE_MS	20000	/* between ENQUIREs */
 #define AMRPC_RTT_DEFAULT	10	/* when measured as 0 */
 #define AMRPC_RTT_MAX		1000
 #define AMRPC_REPLY_MIN		11	/* before RECEIVED(REPLY): 16 round trips, clamped */
 #define AMRPC_REPLY_MAX		30000
 #define AMRPC_LINGER_MS		1000	/* the same, at most, when the server's file is closed */
-#define AMRPC_TRIES		10
-#define AMRPC_TRIES_INVAL	5	/* this many left: forced FLIP relocation */
-#define AMRPC_NAKS		5	/* then the port is dropped and located again */
 #define AMRPC_ROUNDS		10	/* port locates of one call */
 
 /* a queued request not picked up for this long is refused (NAK), ms */
@@ -98,7 +95,7 @@
  * Thread indices: both kinds are "thread index at the receiver" on the wire; a process that is
  * client and server of the same peer tells an ACK of its request from an ACK of its reply by them.
  */
-#define AMRPC_SERVER_IDX	0x4000
+#define AMRPC_SERVER_IDX	(AMRPC_NAME_MAX + 1)
 
 struct amrpc_net {
 	struct net		*net;
@@ -182,32 +179,6 @@ void amrpc_files_kill(struct amrpc_net *an);
 
 /* ---- rpc_client.c ----------------------------------------------------------------------------- */
 
-enum amrpc_call_state {
-	AMRPC_CALL_LOCATE,	/* looking for a server; nothing of ours is under way */
-	AMRPC_CALL_PUTREQ,	/* request sent, not known to have arrived */
-	AMRPC_CALL_GETREP,	/* acknowledged: being executed */
-	AMRPC_CALL_DONE,
-};
-
-#define AMRPC_EV_REPLY		0x01
-#define AMRPC_EV_FAIL		0x02	/* FAIL, or local server gone while executing */
-#define AMRPC_EV_NAK		0x04	/* the last copy is refused */
-#define AMRPC_EV_NAKRCV		0x08	/* RECEIVED answered by NAK */
-#define AMRPC_EV_ACK		0x10
-#define AMRPC_EV_ALIVE		0x20
-#define AMRPC_EV_BOUNCED	0x40	/* the last copy came back whole */
-#define AMRPC_EV_PROBE_BACK	0x80	/* RECEIVED or ENQUIRE came back */
-#define AMRPC_EV_LOST		0x100	/* FLIP cannot find the server */
-#define AMRPC_EV_UNSAFE		0x200	/* only untrusted ways */
-#define AMRPC_EV_FORWARD	0x400
-#define AMRPC_EV_REFUSED	0x800	/* local server gone before it took the request */
-/*
- * The program wants the call to end now: ABORTED while nothing of it is under way, NOTFOUND when
- * it surely will not be executed any more, else FAILURE; a reply that is there is given. It holds
- * for the rest of the call (call->cancelled), wherever that waits.
- */
-#define AMRPC_EV_CANCEL		0x1000
-
 struct amrpc_call {
 	refcount_t		ref;
 	struct amrpc_file	*file;
@@ -216,8 +187,8 @@ struct amrpc_call {
 	u16			idx;
 	struct rcu_head		rcu;
 	/* from here on cleared for the next call when this one was kept */
-	enum amrpc_call_state	state;
-	unsigned int		events;
+	struct amrpc_fsm	m;
+	unsigned int		events;		/* AMRPC_EV_* */
 	bool			cancelled;	/* AMRPC_EV_CANCEL, once and for all */
 	u64			port;		/* put-port, key form */
 	u32			tid;
@@ -225,16 +196,7 @@ struct amrpc_call {
 	u16			rtt;		/* ms */
 	bool			ours;		/* the peer said that it is our kind */
 	u8			knows;		/* and what it knows, AMRPC_KNOWS_* */
-	bool			doubted;	/* that only untrusted ways lead there: once located anew */
-	u16			req_dest;	/* dest field of the last REQUEST: names the copy */
 	flip_addr_t		peer;
-	unsigned int		copies;		/* REQUESTs sent under this tid */
-	bool			live;		/* a copy may still be executed */
-	bool			older;		/* one before the last may */
-	u32			messid;		/* of the last REQUEST */
-	u32			req_total;	/* its FLIP length */
-	u32			bounced;	/* bytes of it that came back */
-	u32			probe_messid;	/* of the last RECEIVED or ENQUIRE */
 	flip_addr_t		forward;
 	struct amoeba_header	rep;
 	struct amrpc_data	data;		/* of the reply */
@@ -251,7 +213,6 @@ void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, stru
 			  const struct flip_rx *rx);
 void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 			      const struct flip_rx *rx, enum flip_undeliv why);
-const char *amrpc_call_state_name(enum amrpc_call_state s);
 unsigned int amrpc_call_events(struct amrpc_call *call);
 int amrpc_call_wait(struct amrpc_call *call, unsigned long tmo);
 
@@ -313,23 +274,7 @@ void amrpc_locs_exit(struct amrpc_net *an);
 
 /* ---- rpc_once.c -------------------------------------------------------------------------------- */
 
-enum amrpc_once {
-	AMRPC_ONCE_NEW,		/* never executed: may be */
-	AMRPC_ONCE_DONE,	/* executed, or too old to know */
-	AMRPC_ONCE_REFUSED,	/* a copy we have refused for good */
-	AMRPC_ONCE_ODD,		/* no kernel can have counted that far meanwhile */
-};
-
-#define AMRPC_ONCE_WINDOW	8192	/* transactions of one kernel, bits */
-#define AMRPC_ONCE_NAKS		64	/* refusals remembered per kernel */
 #define AMRPC_ONCE_KIDS		4096	/* kernels per namespace */
-
-struct amrpc_nak {
-	u32		tid;
-	u32		messid;
-	unsigned long	when;
-	bool		used;
-};
 
 struct amrpc_kid {
 	struct rhash_head	node;
@@ -338,21 +283,43 @@ struct amrpc_kid {
 	unsigned long		last;		/* jiffies of the last use */
 	bool			gone;		/* taken out of the table, or about to be */
 	struct list_head	lru;
-	bool			any;		/* @top is valid */
-	u32			top;		/* highest tid executed */
-	unsigned long		top_when;	/* jiffies, when it was */
-	DECLARE_BITMAP(done, AMRPC_ONCE_WINDOW);
-	unsigned int		nr_naks;	/* of @naks: those behind were never used */
-	struct amrpc_nak	naks[AMRPC_ONCE_NAKS];
+	struct amrpc_window	window;
 	struct rcu_head		rcu;
 };
 
 struct amrpc_kid *amrpc_once_get(struct amrpc_net *an, u64 kid);
-enum amrpc_once amrpc_once_check(struct amrpc_kid *k, u32 tid, u32 messid);
-bool amrpc_once_executed(struct amrpc_kid *k, u32 tid);
-void amrpc_once_mark(struct amrpc_kid *k, u32 tid);
-void amrpc_once_unmark(struct amrpc_kid *k, u32 tid);
-bool amrpc_once_refuse(struct amrpc_kid *k, u32 tid, u32 messid);
+
+/* those of rpc_window.c, now; k->lock held */
+static inline enum amrpc_once amrpc_once_check(struct amrpc_kid *k, u32 tid, u32 messid)
+{
+	lockdep_assert_held(&k->lock);
+	return amrpc_window_check(&k->window, tid, messid, jiffies);
+}
+
+static inline bool amrpc_once_executed(struct amrpc_kid *k, u32 tid)
+{
+	lockdep_assert_held(&k->lock);
+	return amrpc_window_executed(&k->window, tid);
+}
+
+static inline void amrpc_once_mark(struct amrpc_kid *k, u32 tid)
+{
+	lockdep_assert_held(&k->lock);
+	amrpc_window_mark(&k->window, tid, jiffies);
+}
+
+static inline void amrpc_once_unmark(struct amrpc_kid *k, u32 tid)
+{
+	lockdep_assert_held(&k->lock);
+	amrpc_window_unmark(&k->window, tid);
+}
+
+static inline bool amrpc_once_refuse(struct amrpc_kid *k, u32 tid, u32 messid)
+{
+	lockdep_assert_held(&k->lock);
+	return amrpc_window_refuse(&k->window, tid, messid, jiffies);
+}
+
 int amrpc_once_init(struct amrpc_net *an);
 void amrpc_once_exit(struct amrpc_net *an);
 

@@ -4,31 +4,11 @@
  *
  * DESIGN NOTES
  *
- * One thread, in amrpc_trans(), runs the state machine; softirq (rpc_client_rx.c) only records
- * events in call->events under call->lock and wakes it:
+ * One thread, in amrpc_trans(), does what the call's machine says (rpc_fsm.h: the states, and what
+ * is known of the copies of a request); softirq (rpc_client_rx.c) only records events in call->events
+ * under call->lock and wakes it.
  *
- *	LOCATE --found--> PUTREQ --ACK--> GETREP --REPLY--> DONE
- *	   ^                |  \--REPLY---------------------^
- *	   |                |-- time-out: RECEIVED; NAK to it: same request again, RETRANS
- *	   |                |-- NAK to the request: again at once, the 5th: locate again;
- *	   |                |   after a RECEIVED as often as there are tries, with RETRANS
- *	   |                \-- bounced: again with a forced relocation, else locate again;
- *	   |                    our kind answers a port locate, so that one at once, also
- *	   |                    when the way was gone before the request left
- *	   \-- only while no copy can still be executed
- *
- * call->live says that a copy of the REQUEST may still be executed, call->older that one of
- * those before the last may. A copy is known undelivered when all its bytes came back (NOTHERE, in
- * order), when FLIP never found a way for it, or by a NAK that names it (which is final for all
- * older copies too, see rpc_once.c). Each copy carries a dest field of its own (the round trip in
- * ms plus the number of the copy, and more than the one before, since the round trip is measured
- * anew with each locate), which servers return in a NAK's from field: so a NAK that was delayed or
- * duplicated on the way is not taken for an answer to a later copy. While live, the request goes
- * to no other address, and the end of tries is RPC_FAILURE; otherwise RPC_NOTFOUND. A reply does
- * not end it: the copy was executed, and a thread that stops waiting at that moment must not take
- * it for one that never will be. All this is checked by tests/model.
- *
- * A local transaction (rpc_local.c) shares the states and verdicts and none of the timers.
+ * A local transaction (rpc_local.c) shares the states and verdicts; it asks no machine.
  *
  * A file keeps one call that has ended, with its index, for the next transaction (file->spare). It
  * holds no reference to its file, which frees it.
@@ -40,29 +20,11 @@
 #include "rpc.h"
 #include "rpc_trace.h"
 
-static const char *const call_state_names[] = {
-	[AMRPC_CALL_LOCATE] = "Locate", [AMRPC_CALL_PUTREQ] = "PutReq",
-	[AMRPC_CALL_GETREP] = "GetRep", [AMRPC_CALL_DONE]   = "Done  ",
-};
-
-const char *amrpc_call_state_name(enum amrpc_call_state s)
-{
-	return call_state_names[s];
-}
-
-static void set_state(struct amrpc_call *call, enum amrpc_call_state s)
-{
-	spin_lock_bh(&call->lock);
-	call->state = s;
-	spin_unlock_bh(&call->lock);
-	trace_amrpc_call_state(call);
-}
-
 /* the spare of a file becomes the next call: all is forgotten but its index */
 static void call_reset(struct amrpc_call *call, u64 port)
 {
 	spin_lock_bh(&call->lock);
-	memset_startat(call, 0, state);
+	memset_startat(call, 0, m);
 	call->port = port;
 	spin_unlock_bh(&call->lock);
 }
@@ -124,7 +86,7 @@ static void call_end(struct amrpc_call *call)
 	struct amrpc_tx *tx;
 
 	spin_lock_bh(&call->lock);
-	call->state = AMRPC_CALL_DONE;
+	call->m.state = AMRPC_CALL_DONE;
 	tx = call->tx;
 	call->tx = NULL;
 	spin_unlock_bh(&call->lock);
@@ -169,136 +131,93 @@ static u32 security(const struct amoeba_trans *t)
 	return t->flags & AMOEBA_TRANS_INSECURE ? 0 : FLIP_SEND_SECURITY;
 }
 
-/* the dest field of the next copy: none before it had this one, whatever the round trip was then */
-static u16 copy_name(const struct amrpc_call *call)
-{
-	u32 name = call->rtt + call->copies;
-
-	if (call->copies)
-		name = max_t(u32, name, call->req_dest + 1);
-	return min_t(u32, name, AMRPC_SERVER_IDX - 1);
-}
-
 /*
  * Send the request (again). Returns 0; -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN, -ENOBUFS: this copy
  * surely did not arrive whole; other errors are the caller's (-EFAULT, -EINTR, -ETIMEDOUT, -ENOMEM),
  * and the copy did not arrive whole either, since a part of it is missing.
  */
 static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
-			const struct iov_iter *send, u8 wflags, u32 fflags, long tmo)
+			const struct iov_iter *send, const struct amrpc_act *act,
+			unsigned long deadline)
 {
 	struct amrpc_file *f = call->file;
 	bool wide = call->knows & AMRPC_KNOWS_WIDE;
 	size_t hlen = amrpc_msg_hdr(wide);
 	struct amrpc_wire w = {
 		.port = call->port, .type = wide ? AMRPC_REQUEST_WIDE : AMRPC_REQUEST,
-		.flags = wflags, .tid = call->tid, .from = call->idx,
+		.tid = call->tid, .from = call->idx,
+		.flags = act->retrans ? AMRPC_F_RETRANS : 0,
 	};
 	struct flip_send how = {
-		.dst = call->peer, .flags = security(t) | fflags, .has_messid = true,
+		.dst = call->peer, .has_messid = true,
+		.flags = security(t) | (act->inval ? FLIP_SEND_INVAL : 0),
 	};
 	struct iov_iter it = *send;
 	u8 hdr[AMRPC_MSG_HDR_MAX];
-	bool was_live, was_older, may_locate;
+	bool may_locate;
 	int err;
+
+	memcpy(&w.kid, f->an->kid, 8);
+	how.messid = flip_ep_messid(f->ep);
+
+	spin_lock_bh(&call->lock);
+	w.dest = amrpc_fsm_copy(&call->m, how.messid, hlen + len);
+	spin_unlock_bh(&call->lock);
 
 	/* where it was forwarded to they may know less */
 	err = amrpc_hdr_put(hdr + AMRPC_HDR, &t->req, wide, false);
 	if (err)
 		return err;
-	memcpy(&w.kid, f->an->kid, 8);
-	how.messid = flip_ep_messid(f->ep);
-
-	spin_lock_bh(&call->lock);
-	was_live = call->live;
-	was_older = call->older;
-	call->older |= was_live;
-	w.dest = copy_name(call);
-	call->copies++;
-	call->state = AMRPC_CALL_PUTREQ;	/* before it leaves: the reply may be faster */
-	call->req_dest = w.dest;
-	call->messid = how.messid;
-	call->req_total = hlen + len;
-	call->bounced = 0;
-	call->live = true;
-	spin_unlock_bh(&call->lock);
-
 	amrpc_wire_put(hdr, &w);
 	amrpc_count(f->an, REQUEST_TX);
-	if (call->copies > 1)
+	if (call->m.copies > 1)
 		amrpc_count(f->an, REQUEST_RETRANS);
-	trace_amrpc_send(f, &w, call->peer, how.messid, call->req_total);
+	trace_amrpc_send(f, &w, call->peer, how.messid, hlen + len);
 	/* where it has to be located first we wait for that: the probe's time counts from sending */
 	err = -EHOSTUNREACH;
-	if (hlen + len <= FLIP_ETH_PAYLOAD && !(fflags & FLIP_SEND_INVAL))
+	if (hlen + len <= FLIP_ETH_PAYLOAD && !act->inval)
 		err = amrpc_send_one(f, hdr, hlen, &it, len, &how);
 	/*
 	 * A way that is gone is what the request of another thread left when it bounced: our kind
 	 * answers for the port faster than anybody for an address that may be gone, too.
 	 */
-	may_locate = !call->ours || was_live || fflags & FLIP_SEND_INVAL;
+	may_locate = !call->ours || call->m.was_live || act->inval;
 	if ((err == -EHOSTUNREACH && (may_locate || hlen + len > FLIP_ETH_PAYLOAD)) ||
 	    err == -ENETUNREACH) {
 		it = *send;
 		how.ltime_ms = may_locate ? AMOEBA_LOCATE_MS : 0;
-		err = flip_send_msg(f->ep, hdr, hlen, &it, &how, tmo);
-	}
-	if (err) {
-		spin_lock_bh(&call->lock);
-		call->live = was_live;
-		call->older = was_older;
-		spin_unlock_bh(&call->lock);
+		err = flip_send_msg(f->ep, hdr, hlen, &it, &how,
+				    amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 	}
 	return err;
 }
 
-static int send_probe(struct amrpc_call *call, const struct amoeba_trans *t, u8 type, u32 fflags)
+static int send_probe(struct amrpc_call *call, const struct amoeba_trans *t,
+		      const struct amrpc_act *act)
 {
 	struct amrpc_wire w = {
-		.type = type, .tid = call->tid, .from = call->idx, .dest = call->server_idx,
+		.type = AMRPC_ENQUIRE, .tid = call->tid, .from = call->idx,
+		.dest = call->server_idx,
 	};
 	u32 messid = flip_ep_messid(call->file->ep);
 
-	if (type == AMRPC_RECEIVED) {
-		memcpy(&w.kid, call->file->an->kid, 8);
+	if (act->what == AMRPC_DO_RECEIVED) {
+		w.type = AMRPC_RECEIVED;
 		w.flags = AMRPC_F_REQUEST;
+		memcpy(&w.kid, call->file->an->kid, 8);
 		amrpc_count(call->file->an, RECEIVED_TX);
 	} else {
 		amrpc_count(call->file->an, ENQUIRE_TX);
 	}
 	spin_lock_bh(&call->lock);
-	call->probe_messid = messid;
+	amrpc_fsm_probe(&call->m, messid);
 	spin_unlock_bh(&call->lock);
-	return amrpc_send_ctl(call->file, call->peer, &w, security(t) | fflags,
+	return amrpc_send_ctl(call->file, call->peer, &w,
+			      security(t) | (act->inval ? FLIP_SEND_INVAL : 0),
 			      AMOEBA_LOCATE_MS, &messid);
 }
 
-/* ---- one attempt ----------------------------------------------------------------------------- */
-
-/* what to say when no answer came: honest about a copy that may still be executed */
-static int lost_verdict(struct amrpc_call *call)
-{
-	return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AMOEBA_RPC_NOTFOUND;
-}
-
-#define BUSY_MS	10	/* until a local server with a full queue is asked again */
-
-/*
- * Only untrusted ways are known. That may be what a third one learned, who looked for our server over
- * an untrusted network, or has changed since: our kind answers a port locate, and trust comes back
- * along with the answer. So once a call.
- */
-static int unsafe(struct amrpc_call *call, struct amrpc_net *an)
-{
-	if (READ_ONCE(call->live))
-		return AMOEBA_RPC_FAILURE;
-	if (!call->ours || call->doubted)
-		return AMOEBA_RPC_UNSAFE;
-	call->doubted = true;
-	amrpc_loc_drop(an, call->port, call->peer);
-	return AMRPC_AGAIN;
-}
-
+/* FORWARD: the request goes to another address, as another transaction */
 static void forward(struct amrpc_call *call)
 {
 	struct amrpc_wire w = {
@@ -311,11 +230,54 @@ static void forward(struct amrpc_call *call)
 	call->ours = false;
 	call->knows = 0;
 	call->tid = atomic_inc_return(&call->file->an->tid);
-	call->copies = 0;
-	call->live = false;
-	call->older = false;
-	call->events = 0;
+	call->events &= AMRPC_EV_CANCEL;
 	spin_unlock_bh(&call->lock);
+}
+
+/* ---- one attempt ----------------------------------------------------------------------------- */
+
+#define BUSY_MS	10	/* until a local server with a full queue is asked again */
+
+/* tell the machine; what is it to be? */
+static struct amrpc_act step(struct amrpc_call *call, enum amrpc_fsm_in in, int arg)
+{
+	enum amrpc_call_state was;
+	struct amrpc_act act;
+
+	spin_lock_bh(&call->lock);
+	was = call->m.state;
+	act = amrpc_fsm(&call->m, in, arg);
+	spin_unlock_bh(&call->lock);
+	if (call->m.state != was)
+		trace_amrpc_call_state(call);
+	return act;
+}
+
+static struct amrpc_act begin(struct amrpc_call *call)
+{
+	bool cancelled;
+
+	spin_lock_bh(&call->lock);
+	call->events = 0;
+	call->m.state = AMRPC_CALL_LOCATE;
+	call->m.rtt = call->rtt;
+	call->m.ours = call->ours;
+	cancelled = call->cancelled;	/* from here on it is an event */
+	spin_unlock_bh(&call->lock);
+	return step(call, AMRPC_IN_FOUND, cancelled ? AMRPC_EV_CANCEL : 0);
+}
+
+/* for an event, @ms, a fatal signal or the time limit */
+static struct amrpc_act wait_events(struct amrpc_call *call, unsigned int ms,
+				    unsigned long deadline)
+{
+	int ev = amrpc_call_wait(call, amrpc_bounded(msecs_to_jiffies(ms), deadline));
+
+	if (ev == -EINTR)
+		ev = AMRPC_EV_KILLED;
+	if (amrpc_expired(deadline))
+		ev |= AMRPC_EV_EXPIRED;
+	return step(call, AMRPC_IN_EVENTS, ev);
 }
 
 /*
@@ -325,117 +287,36 @@ static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, siz
 		      const struct iov_iter *send, unsigned long deadline, int *err)
 {
 	struct amrpc_net *an = call->file->an;
-	unsigned int tries = AMRPC_TRIES, naks = 0, relocated = 0;
-	bool probe_located = false, cancelled;
-	bool asked = false;	/* after a RECEIVED every copy is RETRANS, every NAK a try */
-	unsigned long tmo;
-	int ev, ret;
-
-	spin_lock_bh(&call->lock);
-	call->events = 0;
-	call->probe_messid = 0;
-	call->state = AMRPC_CALL_LOCATE;
-	cancelled = call->cancelled;	/* from here on it is an event */
-	spin_unlock_bh(&call->lock);
-	if (cancelled)
-		return AMOEBA_RPC_ABORTED;
-resend_plain:
-	ret = send_request(call, t, len, send,
-			   asked || (call->copies && READ_ONCE(call->live)) ? AMRPC_F_RETRANS : 0, 0,
-			   deadline ? amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline) :
-			   MAX_SCHEDULE_TIMEOUT);
-sent:
-	switch (ret) {
-	case 0:
-		break;
-	case -EHOSTUNREACH:
-	case -ENETDOWN:
-	case -ENOBUFS:
-		amrpc_loc_drop(an, call->port, call->peer);
-		return READ_ONCE(call->live) ? AMOEBA_RPC_FAILURE : AMRPC_AGAIN;
-	case -ENETUNREACH:
-		return unsafe(call, an);
-	case -ETIMEDOUT:
-		return lost_verdict(call);
-	default:
-		*err = ret;
-		return lost_verdict(call);
-	}
-	tmo = msecs_to_jiffies(call->rtt + AMRPC_RECEIVED_EXTRA);
+	struct amrpc_act act = begin(call);
+	int ret;
 
 	for (;;) {
-		ev = amrpc_call_wait(call, amrpc_bounded(tmo, deadline));
-		if (ev == -EINTR) {
-			*err = -EINTR;
-			return lost_verdict(call);
-		}
-		if (ev & AMRPC_EV_REPLY)
-			return AMOEBA_RPC_OK;
-		if (ev & AMRPC_EV_FAIL)
-			return AMOEBA_RPC_FAILURE;
-		if (ev & AMRPC_EV_CANCEL)
-			return lost_verdict(call);
-		if (ev & AMRPC_EV_FORWARD) {
+		switch (act.what) {
+		case AMRPC_DO_FORWARD:
 			forward(call);
-			asked = false;
-			tries = AMRPC_TRIES;
-			goto resend_plain;
-		}
-		if (ev & AMRPC_EV_UNSAFE)
-			return unsafe(call, an);
-		if (ev & AMRPC_EV_NAK) {
-			if (asked ? tries-- : ++naks < AMRPC_NAKS)
-				goto resend_plain;
-			amrpc_loc_drop(an, call->port, call->peer);
-			return call->live ? AMOEBA_RPC_FAILURE : AMRPC_AGAIN;
-		}
-		if (ev & AMRPC_EV_LOST) {
-			amrpc_loc_drop(an, call->port, call->peer);
-			return call->live ? AMOEBA_RPC_FAILURE : AMRPC_AGAIN;
-		}
-		if (ev & AMRPC_EV_BOUNCED) {
-			if (relocated++ >= 2 || (call->ours && !call->live)) {
-				amrpc_loc_drop(an, call->port, call->peer);
-				return call->live ? AMOEBA_RPC_FAILURE : AMRPC_AGAIN;
-			}
-			ret = send_request(call, t, len, send, asked ? AMRPC_F_RETRANS : 0,
-					   FLIP_SEND_INVAL,
-					   amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
-			goto sent;
-		}
-		if (ev & AMRPC_EV_NAKRCV) {
-			if (!tries--)
-				return AMOEBA_RPC_FAILURE;
-			ret = send_request(call, t, len, send, AMRPC_F_RETRANS, 0,
-					   amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
-			goto sent;
-		}
-		if (ev & (AMRPC_EV_ACK | AMRPC_EV_ALIVE)) {
-			if (call->state == AMRPC_CALL_PUTREQ)
-				set_state(call, AMRPC_CALL_GETREP);
-			tries = AMRPC_TRIES;
-			probe_located = false;
-			tmo = msecs_to_jiffies(AMRPC_ENQUIRE_MS);
+			fallthrough;
+		case AMRPC_DO_REQUEST:
+			ret = send_request(call, t, len, send, &act, deadline);
+			act = step(call, AMRPC_IN_SENT, ret);
 			continue;
-		}
-		if (amrpc_expired(deadline))
-			return lost_verdict(call);
-		if (ev & AMRPC_EV_PROBE_BACK) {
-			/* its route is gone: an ordinary locate, and if that fails, the end */
-			if (probe_located)
-				return AMOEBA_RPC_FAILURE;
-			probe_located = true;
-		} else if (ev) {
+		case AMRPC_DO_RECEIVED:
+		case AMRPC_DO_ENQUIRE:
+			ret = send_probe(call, t, &act);
+			act = step(call, AMRPC_IN_PROBED, ret);
 			continue;
-		} else if (!tries--) {
-			return AMOEBA_RPC_FAILURE;
+		case AMRPC_DO_WAIT:
+			act = wait_events(call, act.ms, deadline);
+			continue;
+		case AMRPC_DO_LOCATE:
+		case AMRPC_DO_END:
+			break;
 		}
-		asked |= call->state == AMRPC_CALL_PUTREQ;
-		ret = send_probe(call, t, call->state == AMRPC_CALL_PUTREQ ?
-				 AMRPC_RECEIVED : AMRPC_ENQUIRE,
-				 !ev && tries <= AMRPC_TRIES_INVAL ? FLIP_SEND_INVAL : 0);
-		if (ret == -EHOSTUNREACH || ret == -ENETUNREACH)
-			return AMOEBA_RPC_FAILURE;
+		if (act.drop)
+			amrpc_loc_drop(an, call->port, call->peer);
+		if (act.worn)
+			amrpc_count(an, CALL_WORN);
+		*err = act.err;
+		return act.what == AMRPC_DO_LOCATE ? AMRPC_AGAIN : act.verdict;
 	}
 }
 
@@ -544,7 +425,6 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 		verdict = remote_try(call, t, len, send, deadline, &err);
 		if (verdict != AMRPC_AGAIN)
 			break;
-		set_state(call, AMRPC_CALL_LOCATE);
 	}
 	if (local)
 		amrpc_count(an, CALL_LOCAL);

@@ -5,7 +5,8 @@
  * DESIGN NOTES
  *
  * Softirq records events of a call under call->lock and wakes its thread (rpc_client.c), which is
- * the only one to change its state; of call->live it may take away what it has learnt not to be so.
+ * the only one to change its state; of what may still be executed it takes away what it has learnt
+ * not to be so (amrpc_fsm_nak(), amrpc_fsm_back()).
  *
  * A call is found by its index, under RCU and without a reference. The call may have ended and
  * its memory be that of the next transaction on the file (file->spare); so whoever found it compares
@@ -21,7 +22,7 @@
 void amrpc_call_event_locked(struct amrpc_call *call, unsigned int ev)
 {
 	lockdep_assert_held(&call->lock);
-	if (call->state == AMRPC_CALL_DONE)
+	if (call->m.state == AMRPC_CALL_DONE)
 		return;
 	call->events |= ev;
 	if (ev & AMRPC_EV_CANCEL) {
@@ -48,7 +49,7 @@ void amrpc_call_event(struct amrpc_call *call, unsigned int ev)
 static bool is_still(const struct amrpc_call *call, u32 tid)
 {
 	lockdep_assert_held(&call->lock);
-	return call->tid == tid && call->copies && !call->tx;
+	return call->tid == tid && call->m.copies && !call->tx;
 }
 
 /* amrpc_call_event() for one found by its index; bottom halves off */
@@ -80,14 +81,13 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 	if (call) {
 		spin_lock(&call->lock);
 		if (is_still(call, w->tid) && call->peer != rx->src &&
-		    call->state != AMRPC_CALL_DONE) {
+		    call->m.state != AMRPC_CALL_DONE) {
 			spin_unlock(&call->lock);
 			amrpc_count(f->an, DROP_PEER);
 			return;
 		}
 		if (is_still(call, w->tid) && !(call->events & AMRPC_EV_REPLY) &&
-		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP) &&
-		    !call->data.skb && !call->data.msg) {
+		    amrpc_fsm_waits(&call->m) && !call->data.skb && !call->data.msg) {
 			if (amrpc_is_wide(w->type) && !(call->knows & AMRPC_KNOWS_WIDE)) {
 				spin_unlock(&call->lock);
 				amrpc_count(f->an, DROP_KIND);
@@ -124,8 +124,7 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 	if (call) {
 		spin_lock(&call->lock);
 		if (is_still(call, w->tid) && call->peer == rx->src && !call->data.skb &&
-		    !call->data.msg &&
-		    (call->state == AMRPC_CALL_PUTREQ || call->state == AMRPC_CALL_GETREP))
+		    !call->data.msg && amrpc_fsm_waits(&call->m))
 			a.type = AMRPC_NAK;
 		spin_unlock(&call->lock);
 	}
@@ -139,19 +138,9 @@ static void receive_nak(struct amrpc_file *f, const struct amrpc_wire *w,
 
 	amrpc_count(f->an, NAK_RX);
 	spin_lock(&call->lock);
-	if (!is_still(call, w->tid) || call->state == AMRPC_CALL_DONE ||
-	    call->events & AMRPC_EV_REPLY) {
-		/* too late to matter */
-	} else if (w->from == call->req_dest && call->live) {
-		/* also in GetRep: a queued request that no thread took in time */
-		call->live = false;
-		call->older = false;
-		ev = AMRPC_EV_NAK;
-	} else if (call->state == AMRPC_CALL_PUTREQ && w->from == call->server_idx &&
-		   call->probe_messid) {
-		call->probe_messid = 0;
-		ev = AMRPC_EV_NAKRCV;
-	}
+	if (is_still(call, w->tid) && call->m.state != AMRPC_CALL_DONE &&
+	    !(call->events & AMRPC_EV_REPLY))
+		ev = amrpc_fsm_nak(&call->m, w->from, call->server_idx);
 	if (ev)
 		amrpc_call_event_locked(call, ev);
 	spin_unlock(&call->lock);
@@ -184,7 +173,7 @@ void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, stru
 		receive_received(f, w, rx, call);
 		return;
 	}
-	if (!call || READ_ONCE(call->tid) != w->tid || !READ_ONCE(call->copies)) {
+	if (!call || READ_ONCE(call->tid) != w->tid || !READ_ONCE(call->m.copies)) {
 		amrpc_count(f->an, DROP_NOCALL);
 		return;
 	}
@@ -238,7 +227,7 @@ static struct amrpc_call *find_by_messid(struct amrpc_file *f, u32 messid)
 	unsigned long i;
 
 	xa_for_each(&f->calls, i, call)
-		if (READ_ONCE(call->messid) == messid && READ_ONCE(call->copies))
+		if (READ_ONCE(call->m.messid) == messid && READ_ONCE(call->m.copies))
 			return call;
 	return NULL;
 }
@@ -256,35 +245,20 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 			      const struct flip_rx *rx, enum flip_undeliv why)
 {
 	struct amrpc_call *call = w ? xa_load(&f->calls, w->from) : find_by_messid(f, rx->messid);
+	enum amrpc_back what = AMRPC_BACK_LOST;
 	unsigned int ev = 0;
 
 	if (!call) {
 		amrpc_count(f->an, DROP_NOCALL);
 		return;
 	}
+	if (why == FLIP_UNDELIV_R_NOTHERE)
+		what = AMRPC_BACK_NOTHERE;
+	else if (why == FLIP_UNDELIV_R_UNTRUSTED)
+		what = AMRPC_BACK_UNTRUSTED;
 	spin_lock(&call->lock);
-	if (call->state == AMRPC_CALL_DONE || call->peer != rx->dst) {
-		/* too late to matter */
-	} else if (rx->messid == call->messid && call->live) {
-		if (why == FLIP_UNDELIV_R_NOTHERE) {
-			/* packets come back in order; one that comes twice is no other one */
-			if (rx->offset == call->bounced) {
-				call->bounced += rx->length;
-				if (call->bounced >= call->req_total) {
-					call->live = call->older;
-					ev = AMRPC_EV_BOUNCED;
-				}
-			}
-		} else if (why == FLIP_UNDELIV_R_UNTRUSTED) {
-			call->live = call->older;
-			ev = AMRPC_EV_UNSAFE;
-		} else {
-			call->live = call->older;
-			ev = AMRPC_EV_LOST;
-		}
-	} else if (rx->messid == call->probe_messid) {
-		ev = why == FLIP_UNDELIV_R_NOTHERE ? AMRPC_EV_PROBE_BACK : AMRPC_EV_LOST;
-	}
+	if (call->m.state != AMRPC_CALL_DONE && call->peer == rx->dst)
+		ev = amrpc_fsm_back(&call->m, rx->messid, rx->offset, rx->length, what);
 	if (ev)
 		amrpc_call_event_locked(call, ev);
 	spin_unlock(&call->lock);

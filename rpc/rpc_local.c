@@ -54,7 +54,7 @@ int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_
 	}
 	spin_lock_bh(&call->lock);
 	call->events = 0;
-	call->state = AMRPC_CALL_GETREP;
+	call->m.state = AMRPC_CALL_GETREP;
 	call->tx = tx;		/* with the reference of amrpc_tx_new_local() */
 	refcount_inc(&tx->ref);
 	spin_unlock_bh(&call->lock);
@@ -108,7 +108,7 @@ out:
 	spin_lock_bh(&call->lock);
 	tx = call->tx;
 	call->tx = NULL;
-	call->state = AMRPC_CALL_LOCATE;
+	call->m.state = AMRPC_CALL_LOCATE;
 	spin_unlock_bh(&call->lock);
 	if (tx)
 		amrpc_tx_put(tx);
@@ -137,7 +137,7 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 			return PTR_ERR(buf);
 	}
 	spin_lock_bh(&call->lock);
-	if (call->tx == tx && call->state == AMRPC_CALL_GETREP) {
+	if (call->tx == tx && call->m.state == AMRPC_CALL_GETREP) {
 		call->rep = p->hdr;
 		call->data.buf = buf;
 		call->data.len = len;

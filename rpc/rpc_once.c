@@ -28,20 +28,18 @@
  *   25 hops of store and forward at 1 s, more than any queue holds		 25 s
  * That is 86 s; AMRPC_ONCE_HOLD doubles it for clocks that drift and machines that pause.
  *
+ * The window itself, and the refusals, are in rpc_window.c.
+ *
  * Locking: kids_lock guards the LRU and insertion; k->lock guards one kid and makes check and
  * mark one step. Look-up is RCU. A kid is never freed within AMRPC_ONCE_HOLD of its last use:
  * whoever finds one stamps it and looks whether it is being evicted, the evictor says so and looks
  * at the stamp, each with a barrier in between; so one of the two notices the other.
  */
-#include <kunit/visibility.h>
 #include <linux/jiffies.h>
 #include <linux/slab.h>
 
 #include "rpc.h"
 #include "rpc_hash.h"
-
-#define AMRPC_ONCE_HOLD		(172 * HZ)
-#define AMRPC_ONCE_LEAP		(1U << 20)	/* and a million a second on top */
 
 static const struct rhashtable_params kid_params = {
 	.key_len	= sizeof(u64),
@@ -146,132 +144,6 @@ found:
 	}
 	return k;
 }
-
-/**
- * amrpc_once_executed() - has this transaction been accepted before?
- * @k: entry, locked
- * @tid: transaction
- */
-bool amrpc_once_executed(struct amrpc_kid *k, u32 tid)
-{
-	s32 d = (s32)(tid - k->top);
-
-	lockdep_assert_held(&k->lock);
-	if (!k->any || d > 0)
-		return false;
-	if (d <= -AMRPC_ONCE_WINDOW)
-		return true;
-	return test_bit(tid % AMRPC_ONCE_WINDOW, k->done);
-}
-EXPORT_SYMBOL_IF_KUNIT(amrpc_once_executed);
-
-static struct amrpc_nak *find_nak(struct amrpc_kid *k, u32 tid)
-{
-	for (unsigned int i = 0; i < k->nr_naks; i++)
-		if (k->naks[i].used && k->naks[i].tid == tid)
-			return &k->naks[i];
-	return NULL;
-}
-
-/*
- * How far the counter of a kernel can have come since its last transaction here. A header read in
- * the wrong byte order, or a forged one, would else move the window away from the real ones.
- */
-static u64 once_leap(const struct amrpc_kid *k)
-{
-	return AMRPC_ONCE_LEAP + 1000ULL * jiffies_to_msecs(jiffies - k->top_when);
-}
-
-/**
- * amrpc_once_check() - may this copy of a request be executed?
- * @k: entry, locked
- * @tid: transaction
- * @messid: FLIP message id of the copy
- */
-enum amrpc_once amrpc_once_check(struct amrpc_kid *k, u32 tid, u32 messid)
-{
-	struct amrpc_nak *n;
-
-	lockdep_assert_held(&k->lock);
-	if (amrpc_once_executed(k, tid))
-		return AMRPC_ONCE_DONE;
-	n = find_nak(k, tid);
-	if (n && (s32)(messid - n->messid) <= 0)
-		return AMRPC_ONCE_REFUSED;
-	if (k->any && (s32)(tid - k->top) > 0 && tid - k->top > once_leap(k))
-		return AMRPC_ONCE_ODD;
-	return AMRPC_ONCE_NEW;
-}
-EXPORT_SYMBOL_IF_KUNIT(amrpc_once_check);
-
-/* the request is accepted: from now on it counts as executed; locked */
-void amrpc_once_mark(struct amrpc_kid *k, u32 tid)
-{
-	lockdep_assert_held(&k->lock);
-	if (!k->any) {
-		k->any = true;
-		k->top = tid;
-		bitmap_zero(k->done, AMRPC_ONCE_WINDOW);
-	} else if ((s32)(tid - k->top) > 0) {
-		u32 n = tid - k->top;
-
-		if (n >= AMRPC_ONCE_WINDOW) {
-			bitmap_zero(k->done, AMRPC_ONCE_WINDOW);
-		} else {
-			for (u32 t = k->top + 1; t != tid; t++)
-				__clear_bit(t % AMRPC_ONCE_WINDOW, k->done);
-		}
-		k->top = tid;
-	}
-	if (k->top == tid)
-		k->top_when = jiffies;
-	__set_bit(tid % AMRPC_ONCE_WINDOW, k->done);
-}
-EXPORT_SYMBOL_IF_KUNIT(amrpc_once_mark);
-
-/* given back unexecuted; the caller refuses it in the same breath; locked */
-void amrpc_once_unmark(struct amrpc_kid *k, u32 tid)
-{
-	lockdep_assert_held(&k->lock);
-	if (k->any && (s32)(tid - k->top) > -AMRPC_ONCE_WINDOW && (s32)(tid - k->top) <= 0)
-		__clear_bit(tid % AMRPC_ONCE_WINDOW, k->done);
-}
-EXPORT_SYMBOL_IF_KUNIT(amrpc_once_unmark);
-
-/**
- * amrpc_once_refuse() - remember that all copies up to @messid are refused for good
- * @k: entry, locked
- * @tid: transaction
- * @messid: FLIP message id answered
- *
- * Return: true when it is remembered and the NAK may be sent.
- */
-bool amrpc_once_refuse(struct amrpc_kid *k, u32 tid, u32 messid)
-{
-	struct amrpc_nak *n = find_nak(k, tid), *free = NULL;
-
-	lockdep_assert_held(&k->lock);
-	if (!n) {
-		for (unsigned int i = 0; i < AMRPC_ONCE_NAKS && !free; i++) {
-			n = &k->naks[i];
-			if (!n->used || time_after(jiffies, n->when + AMRPC_ONCE_HOLD) ||
-			    amrpc_once_executed(k, n->tid))
-				free = n;
-		}
-		if (!free)
-			return false;
-		n = free;
-		k->nr_naks = max_t(unsigned int, k->nr_naks, n - k->naks + 1);
-		n->used = true;
-		n->tid = tid;
-		n->messid = messid;
-	} else if ((s32)(messid - n->messid) > 0) {
-		n->messid = messid;
-	}
-	n->when = jiffies;
-	return true;
-}
-EXPORT_SYMBOL_IF_KUNIT(amrpc_once_refuse);
 
 int amrpc_once_init(struct amrpc_net *an)
 {

@@ -80,9 +80,9 @@ TRACE_EVENT(amrpc_call_state,
 	TP_fast_assign(
 		__entry->call = call;
 		__entry->tid = call->tid;
-		__entry->state = call->state;
-		__entry->copies = call->copies;
-		__entry->live = call->live;
+		__entry->state = call->m.state;
+		__entry->copies = call->m.copies;
+		__entry->live = call->m.live;
 	),
 	TP_printk("call %p tid %u %s copies %u live %d", __entry->call, __entry->tid,
 		  __print_symbolic(__entry->state,

@@ -178,3 +178,4 @@ const char *amrpc_type_name(u8 type)
 		return "?";
 	return type_names[type];
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_type_name);

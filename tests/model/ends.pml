@@ -6,9 +6,10 @@
  * DESIGN NOTES
  *
  * What models what
- *   client()	rpc_client.c: amrpc_trans() without servers of the same namespace, remote_try(),
- *		send_request(), send_probe(): every branch, in their order, with every counter
- *   anything()	rpc_client_rx.c: all that sets an event or changes call->live
+ *   client()	rpc_fsm.c: amrpc_fsm(), and rpc_client.c: amrpc_trans() without servers of the same
+ *		namespace, remote_try(): every branch, in their order, with every counter
+ *   anything()	rpc_client_rx.c, amrpc_fsm_nak(), amrpc_fsm_back(): all that sets an event or
+ *		changes live
  *
  * Claimed are: no deadlock (Spin's invalid end states: only DONE is an end), and no cycle (pan -l
  * with no progress state in sight reports any). What may happen for ever by design is
@@ -18,7 +19,7 @@
  * That a signal, CANCEL or the time limit end it at once needs no model: each wait can end so, and
  * here they never help.
  *
- * Counters have the values of rpc.h; -D may choose smaller ones.
+ * Counters have the values of rpc.h and rpc_fsm.h; -D may choose smaller ones.
  */
 #ifndef ROUNDS
 #define ROUNDS		10	/* AMRPC_ROUNDS */
@@ -30,7 +31,7 @@
 #define NAKS		5	/* AMRPC_NAKS */
 #endif
 #ifndef BACKS
-#define BACKS		2	/* remote_try(): relocated */
+#define BACKS		2	/* AMRPC_BACKS */
 #endif
 #ifndef CALLS_ALIVE
 #define CALLS_ALIVE	1

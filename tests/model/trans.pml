@@ -11,11 +11,12 @@
  *   OK		it was executed, once                                           (EXECUTE, END)
  *
  * What models what
- *   client()	rpc_client.c: amrpc_trans(), remote_try(), send_request(), lost_verdict(); each
- *		critical section and each read of call->live outside one is a step of its own
- *   softirq()	rpc_client_rx.c: receive_nak(), receive_reply(), amrpc_client_undelivered()
- *   world()	rpc_server.c: amrpc_server_request(), amrpc_tx_refuse(); rpc_once.c: evict_one(),
- *		amrpc_once_check(), _mark(), _unmark(), _refuse(); rpc_port.c:
+ *   client()	rpc_client.c: amrpc_trans(), remote_try(), send_request(); rpc_fsm.c: amrpc_fsm(),
+ *		amrpc_fsm_copy(); each critical section is a step of its own
+ *   softirq()	rpc_client_rx.c: receive_nak(), receive_reply(), amrpc_client_undelivered();
+ *		rpc_fsm.c: amrpc_fsm_nak(), amrpc_fsm_back()
+ *   world()	rpc_server.c: amrpc_server_request(), amrpc_tx_refuse(); rpc_once.c: evict_one();
+ *		rpc_window.c: amrpc_window_check(), _mark(), _unmark(), _refuse(); rpc_port.c:
  *		amrpc_port_deliver(); rpc_getreq.c: taken(), amrpc_server_close(); a machine that
  *		is started anew. What happens under kid->lock is one step, as the lock makes it.
  *
@@ -136,7 +137,7 @@ byte verdict;
 #define MARK(m)		done[m] = 1
 #endif
 
-/* may a copy arrive whole at a process that is there, and would amrpc_once_check() say NEW? */
+/* may a copy arrive whole at a process that is there, and would amrpc_window_check() say NEW? */
 #ifdef MUT_ADDRESS
 #define ARRIVES(c)	(net & B(c))
 #else
@@ -311,7 +312,7 @@ active proctype softirq()
 {
 end:
 	do
-	/* receive_nak() */
+	/* amrpc_fsm_nak() */
 	:: d_step { WAITED && live && !reply && (NAMES(1) || NAMES(2) || NAMES(3)
 #if COPIES >= 4
 		|| NAMES(4)
@@ -333,7 +334,7 @@ end:
 		live = 0;
 #endif
 		reply = 1 }
-	/* amrpc_client_undelivered() */
+	/* amrpc_fsm_back() */
 	NOTHERE(0)
 #if PACKETS == 2
 	NOTHERE(1)
@@ -392,14 +393,14 @@ again:	/* amrpc_trans(): nothing of ours can be executed */
 		:: rtt = 1
 #endif
 		fi;
-		/* remote_try() */
+		/* AMRPC_IN_FOUND */
 		peer = p;
 		p = 0;
 		reply = 0;
 		state = LOCATE
 	}
 
-resend:	/* send_request(): its critical section, and the sending */
+resend:	/* amrpc_fsm_copy(), and the sending */
 	skip;
 	atomic {
 		if
@@ -428,12 +429,12 @@ resend:	/* send_request(): its critical section, and the sending */
 		was_live = 0; was_older = 0
 	}
 
-wait:	/* wait_events() and what follows from an event, or from none */
+wait:	/* AMRPC_IN_EVENTS: what follows from an event, or from none */
 	if
 	:: reply -> v = V_OK; goto finish
 	/* FAIL; no tries left; the server's address cannot be found; ... */
 	:: v = V_FAILURE; goto finish
-	/* CANCEL, a fatal signal, the limit: read by lost_verdict() after the wait */
+	/* CANCEL, a fatal signal, the limit: end_lost() */
 	:: !reply -> atomic { skip; v = LOST_VERDICT; goto finish }
 	/* NAK, NAK to RECEIVED, bounced: once more; in GetRep only what the last copy gave cause to */
 	:: atomic { !reply && (state == PUTREQ || !live || net & B(copies)) ->
