@@ -107,12 +107,14 @@ int amrpc_hdr_fits(const struct amoeba_header *h, bool wide, bool reply)
 {
 	return wide ? amrpc_wide_fits(h) : amrpc_classic_fits(h, reply);
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_hdr_fits);
 
 /* amrpc_classic_put(), or amrpc_wide_put() */
 int amrpc_hdr_put(u8 *p, const struct amoeba_header *h, bool wide, bool reply)
 {
 	return wide ? amrpc_wide_put(p, h) : amrpc_classic_put(p, h, reply);
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_hdr_put);
 
 /**
  * amrpc_hdr_get() - read the transaction header of a message
@@ -129,3 +131,4 @@ bool amrpc_hdr_get(const u8 *p, const struct amrpc_wire *w, struct amoeba_header
 	amrpc_classic_get(p, h, amrpc_is_reply(w->type), w->flags & AMRPC_F_BIGENDIAN);
 	return true;
 }
+EXPORT_SYMBOL_IF_KUNIT(amrpc_hdr_get);

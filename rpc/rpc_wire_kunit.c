@@ -184,6 +184,32 @@ static void wide_malformed(struct kunit *test)
 	}
 }
 
+/* the type of a message says which form its header has, and what field stands there */
+static void either_form(struct kunit *test)
+{
+	static const u8 types[] = { AMRPC_REQUEST, AMRPC_REPLY, AMRPC_REQUEST_WIDE,
+				    AMRPC_REPLY_WIDE };
+	struct amoeba_header h = { .object = 7, .status = -5 }, back;
+	struct amrpc_wire w = { .flags = IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) };
+	u8 p[AMRPC_WIDE_HDR];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(types); i++) {
+		bool wide = types[i] >= AMRPC_REQUEST_WIDE, reply = i & 1;
+
+		w.type = types[i];
+		KUNIT_EXPECT_EQ(test, wide, amrpc_is_wide(w.type));
+		KUNIT_EXPECT_EQ(test, reply, amrpc_is_reply(w.type));
+		KUNIT_EXPECT_EQ(test, !reply, amrpc_is_request(w.type));
+		/* a command of -5 is one only in the wide form */
+		KUNIT_EXPECT_EQ(test, wide || reply ? 0 : -ERANGE, amrpc_hdr_fits(&h, wide, reply));
+		KUNIT_EXPECT_EQ(test, wide || reply ? 0 : -ERANGE, amrpc_hdr_put(p, &h, wide, reply));
+		if (!wide && !reply)
+			continue;
+		KUNIT_EXPECT_TRUE(test, amrpc_hdr_get(p, &w, &back));
+		KUNIT_EXPECT_EQ(test, 0, memcmp(&h, &back, sizeof(h)));
+	}
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(wire_captured),
 	KUNIT_CASE(wire_bigendian),
@@ -191,6 +217,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wide_there_and_back),
 	KUNIT_CASE(wide_holds_classic),
 	KUNIT_CASE(wide_malformed),
+	KUNIT_CASE(either_form),
 	KUNIT_CASE(wire_names),
 	{ }
 };
