@@ -28,7 +28,7 @@
  * Locks, in this order (all spin, bottom halves off)
  *   kid->lock     window, refusals; makes "was it executed? no: then execute it" one step
  *   port->lock    listens, their waiters and queues, and tx->state while QUEUED
- *   tx->lock      tx->state afterwards, reply, tries
+ *   tx->lock      tx->state afterwards, tx->m (its machine), reply
  *   call->lock    call->m (its machine), events, reply
  *   Nothing is sent with one of them held.
  *
@@ -66,6 +66,7 @@
 
 #include "rpc_fsm.h"
 #include "rpc_stat.h"
+#include "rpc_txfsm.h"
 #include "rpc_window.h"
 #include "rpc_wire.h"
 
@@ -73,9 +74,6 @@
 #define AMRPC_LOCATE_STEP	100	/* first interval between port locates */
 #define AMRPC_RTT_DEFAULT	10	/* when measured as 0 */
 #define AMRPC_RTT_MAX		1000
-#define AMRPC_REPLY_MIN		11	/* before RECEIVED(REPLY): 16 round trips, clamped */
-#define AMRPC_REPLY_MAX		30000
-#define AMRPC_LINGER_MS		1000	/* the same, at most, when the server's file is closed */
 #define AMRPC_ROUNDS		10	/* port locates of one call */
 
 /* a queued request not picked up for this long is refused (NAK), ms */
@@ -325,13 +323,6 @@ void amrpc_once_exit(struct amrpc_net *an);
 
 /* ---- rpc_tx.c ----------------------------------------------------------------------------------- */
 
-enum amrpc_tx_state {
-	AMRPC_TX_QUEUED,	/* accepted, no thread has it */
-	AMRPC_TX_SERVING,	/* a thread of the file has it */
-	AMRPC_TX_REPLIED,	/* reply sent, not acknowledged */
-	AMRPC_TX_DONE,
-};
-
 struct amrpc_tx {
 	refcount_t		ref;
 	struct amrpc_net	*an;
@@ -368,8 +359,7 @@ struct amrpc_tx {
 	u8			rep[AMRPC_MSG_HDR_MAX];
 	struct amrpc_buf	*rep_data;
 	size_t			rep_len;
-	unsigned int		tries;
-	unsigned int		relocated;
+	struct amrpc_txfsm	m;
 	bool			sync;		/* large reply: its putrep waits and resends */
 	bool			resend;		/* asked for again (NAK), or came back */
 	bool			inval;		/* the resent one relocates the client */

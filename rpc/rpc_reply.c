@@ -53,13 +53,6 @@ void amrpc_reply_resend(struct amrpc_tx *tx, bool inval)
 		amrpc_tx_put(tx);
 }
 
-static unsigned int reply_ms(const struct amrpc_tx *tx)
-{
-	unsigned int most = READ_ONCE(tx->file->dead) ? AMRPC_LINGER_MS : AMRPC_REPLY_MAX;
-
-	return clamp_t(unsigned int, 16U * tx->req_dest, AMRPC_REPLY_MIN, most);
-}
-
 /**
  * amrpc_tx_timer() - too long in the queue, or no ACK yet
  * @t: timer of a tx, with a reference of its own
@@ -69,32 +62,33 @@ static unsigned int reply_ms(const struct amrpc_tx *tx)
 void amrpc_tx_timer(struct timer_list *t)
 {
 	struct amrpc_tx *tx = timer_container_of(tx, t, timer);
-	unsigned int left = 0;
-	bool ask = false;
+	struct amrpc_tx_act act;
 
-	if (READ_ONCE(tx->state) == AMRPC_TX_QUEUED) {
+	spin_lock_bh(&tx->lock);
+	act = amrpc_txfsm(&tx->m, READ_ONCE(tx->state), READ_ONCE(tx->file->dead),
+			  AMRPC_TX_IN_TIMER);
+	if (act.what == AMRPC_TX_ASK)
+		amrpc_tx_arm(tx, act.ms);
+	spin_unlock_bh(&tx->lock);
+	switch (act.what) {
+	case AMRPC_TX_REFUSE:
+		/* unless a thread was faster */
 		if (amrpc_tx_withdraw(tx))
 			amrpc_tx_refuse(tx);
-		goto put;
-	}
-	spin_lock_bh(&tx->lock);
-	if (tx->state == AMRPC_TX_REPLIED && tx->tries) {
-		left = --tx->tries;
-		ask = true;
-		if (left)
-			amrpc_tx_arm(tx, reply_ms(tx));
-	}
-	spin_unlock_bh(&tx->lock);
-	if (ask && left) {
+		break;
+	case AMRPC_TX_ASK:
 		amrpc_count(tx->an, RECEIVED_TX);
 		amrpc_tx_send(tx, AMRPC_RECEIVED, AMRPC_F_REPLY,
-			       (tx->secure ? FLIP_SEND_SECURITY : 0) |
-			       (left < AMRPC_TRIES_INVAL ? FLIP_SEND_INVAL : 0),
-			       AMOEBA_LOCATE_MS);
-	} else if (ask) {
-		amrpc_tx_finish(tx, true);
+			      (tx->secure ? FLIP_SEND_SECURITY : 0) |
+			      (act.inval ? FLIP_SEND_INVAL : 0),
+			      AMOEBA_LOCATE_MS);
+		break;
+	case AMRPC_TX_FINISH:
+		amrpc_tx_finish(tx, act.lost);
+		break;
+	default:
+		break;
 	}
-put:
 	amrpc_tx_put(tx);
 }
 
@@ -184,6 +178,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 	bool sync = len > AMRPC_REPLY_KEEP;
 	struct amrpc_buf *buf = NULL;
 	struct iov_iter it = *send;
+	struct amrpc_tx_act act;
 	int err;
 
 	amrpc_wire_put(tx->rep, &w);
@@ -205,7 +200,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 	}
 	tx->rep_data = buf;
 	tx->rep_len = len;
-	tx->tries = AMRPC_TRIES;
+	act = amrpc_txfsm(&tx->m, tx->state, READ_ONCE(tx->file->dead), AMRPC_TX_IN_REPLY);
 	tx->sync = sync;
 	WRITE_ONCE(tx->state, AMRPC_TX_REPLIED);
 	spin_unlock_bh(&tx->lock);
@@ -229,7 +224,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 		return sync ? await_ack(tx, p, send) : 0;
 	spin_lock_bh(&tx->lock);
 	if (tx->state == AMRPC_TX_REPLIED)
-		amrpc_tx_arm(tx, reply_ms(tx));
+		amrpc_tx_arm(tx, act.ms);
 	spin_unlock_bh(&tx->lock);
 	return sync ? await_ack(tx, p, send) : 0;
 }

@@ -90,6 +90,7 @@ static bool fill_remote(struct amrpc_tx *tx, const struct amrpc_wire *w, struct 
 	tx->key.tid = w->tid;
 	tx->client_idx = w->from;
 	tx->req_dest = w->dest;
+	tx->m.rtt = w->dest;
 	tx->req_messid = rx->messid;
 	tx->idx = AMRPC_SERVER_IDX;
 	/*
@@ -100,6 +101,27 @@ static bool fill_remote(struct amrpc_tx *tx, const struct amrpc_wire *w, struct 
 	tx->secure = rx->flags & FLIP_F_SECURITY || !(rx->flags & FLIP_F_UNSAFE);
 	tx->data = *d;
 	return true;
+}
+
+/* one that is not accepted; the tx that is there has index @idx */
+static void request_dropped(struct amrpc_file *f, const struct amrpc_wire *w,
+			    const struct flip_rx *rx, enum amrpc_tx_do what,
+			    enum amrpc_once once, u16 idx)
+{
+	struct amrpc_wire a = *w;
+
+	if (once == AMRPC_ONCE_REFUSED)
+		amrpc_count(f->an, DROP_REFUSED);
+	else if (once == AMRPC_ONCE_ODD)
+		amrpc_count(f->an, DROP_TID);
+	else
+		amrpc_count(f->an, DROP_DUP);
+	if (what == AMRPC_TX_FAIL) {
+		bounce(f, w, rx, AMRPC_FAIL);
+	} else if (what == AMRPC_TX_ACK) {
+		a.dest = idx;	/* goes back as from */
+		bounce(f, &a, rx, AMRPC_ACK);
+	}
 }
 
 /**
@@ -115,7 +137,9 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 			  struct amrpc_data *d, const struct flip_rx *rx)
 {
 	struct amrpc_net *an = f->an;
+	enum amrpc_once once = AMRPC_ONCE_DONE;
 	struct amrpc_tx *tx, *old;
+	enum amrpc_tx_do what;
 	struct amrpc_kid *k;
 	bool told;
 	int ret;
@@ -135,36 +159,15 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 		goto free;	/* a refusal could not be remembered */
 	spin_lock(&k->lock);
 	old = amrpc_tx_find(an, rx->src, w->tid);
-	if (old) {
-		u16 idx = old->idx;
+	if (!old)
+		once = amrpc_once_check(k, w->tid, rx->messid);
+	what = amrpc_tx_request(old, once, w->flags & AMRPC_F_RETRANS);
+	if (what != AMRPC_TX_ACCEPT) {
+		u16 idx = old ? old->idx : 0;
 
 		spin_unlock(&k->lock);
-		amrpc_count(an, DROP_DUP);
-		if (w->flags & AMRPC_F_RETRANS) {
-			struct amrpc_wire a = *w;
-
-			a.dest = idx;	/* goes back as from */
-			bounce(f, &a, rx, AMRPC_ACK);
-		}
+		request_dropped(f, w, rx, what, once, idx);
 		goto free;
-	}
-	switch (amrpc_once_check(k, w->tid, rx->messid)) {
-	case AMRPC_ONCE_DONE:
-		spin_unlock(&k->lock);
-		amrpc_count(an, DROP_DUP);
-		if (w->flags & AMRPC_F_RETRANS)
-			bounce(f, w, rx, AMRPC_FAIL);
-		goto free;
-	case AMRPC_ONCE_REFUSED:
-		spin_unlock(&k->lock);
-		amrpc_count(an, DROP_REFUSED);
-		goto free;
-	case AMRPC_ONCE_ODD:
-		spin_unlock(&k->lock);
-		amrpc_count(an, DROP_TID);
-		goto free;
-	case AMRPC_ONCE_NEW:
-		break;
 	}
 	/* accepted: visible from here on */
 	ret = amrpc_tx_hash(tx);
@@ -207,9 +210,11 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 			     const struct flip_rx *rx)
 {
 	struct amrpc_net *an = f->an;
+	struct amrpc_wire a = *w;
+	enum amrpc_tx_do what;
 	struct amrpc_kid *k;
 	struct amrpc_tx *tx;
-	u8 type;
+	bool told = false;
 
 	k = amrpc_once_get(an, w->kid);
 	if (!k) {
@@ -219,25 +224,34 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 	}
 	spin_lock(&k->lock);
 	tx = amrpc_tx_find(an, rx->src, w->tid);
-	if (tx) {
-		struct amrpc_wire a = *w;
-
-		spin_unlock(&k->lock);
+	what = amrpc_tx_received(tx, amrpc_once_executed(k, w->tid));
+	if (tx)
 		a.dest = tx->idx;
-		bounce(f, &a, rx, AMRPC_ACK);
-		return;
-	}
-	if (amrpc_once_executed(k, w->tid))
-		type = AMRPC_FAIL;
-	else if (amrpc_once_refuse(k, w->tid, rx->messid))
-		type = AMRPC_NAK;
-	else
-		type = 0;
+	if (what == AMRPC_TX_REFUSE)
+		told = amrpc_once_refuse(k, w->tid, rx->messid);
 	spin_unlock(&k->lock);
-	if (type)
-		bounce(f, w, rx, type);
+	if (what == AMRPC_TX_ACK)
+		bounce(f, &a, rx, AMRPC_ACK);
+	else if (what == AMRPC_TX_FAIL)
+		bounce(f, w, rx, AMRPC_FAIL);
+	else if (told)
+		bounce(f, w, rx, AMRPC_NAK);
 	else
 		amrpc_count(an, DROP_NAKS);
+}
+
+/* something has happened to a tx; sends what there is to send */
+static void tx_event(struct amrpc_tx *tx, enum amrpc_tx_in in)
+{
+	struct amrpc_tx_act act;
+
+	spin_lock_bh(&tx->lock);
+	act = amrpc_txfsm(&tx->m, tx->state, READ_ONCE(tx->file->dead), in);
+	spin_unlock_bh(&tx->lock);
+	if (act.what == AMRPC_TX_FINISH)
+		amrpc_tx_finish(tx, act.lost);
+	else if (act.what == AMRPC_TX_RESEND)
+		amrpc_reply_resend(tx, act.inval);
 }
 
 /**
@@ -262,7 +276,7 @@ bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 		return true;
 	case AMRPC_ENQUIRE:
 		tx = amrpc_tx_find(an, rx->src, w->tid);
-		if (!tx) {
+		if (amrpc_tx_enquire(tx) == AMRPC_TX_FAIL) {
 			bounce(f, w, rx, AMRPC_FAIL);
 			return true;
 		}
@@ -280,10 +294,7 @@ bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 			amrpc_count(an, DROP_NOTX);
 			return true;
 		}
-		if (w->type == AMRPC_ACK)
-			amrpc_tx_finish(tx, false);
-		else
-			amrpc_reply_resend(tx, false);
+		tx_event(tx, w->type == AMRPC_ACK ? AMRPC_TX_IN_ACK : AMRPC_TX_IN_NAK);
 		amrpc_tx_put(tx);
 		return true;
 	}
@@ -297,27 +308,19 @@ bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
  * @rx: FLIP's description of it
  * @why: reason
  *
- * From a router that forgot the way: once more with a forced relocation. From a machine where the
- * client has ended: the relocation finds nobody, and that is the end of it.
  * Context: bottom halves off, rcu_read_lock().
  */
 void amrpc_server_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 			      const struct flip_rx *rx, enum flip_undeliv why)
 {
 	struct amrpc_tx *tx = amrpc_tx_find(f->an, rx->dst, w->tid);
-	bool again = false;
+	enum amrpc_tx_in in = AMRPC_TX_IN_LOST;
 
 	if (!tx || READ_ONCE(tx->state) != AMRPC_TX_REPLIED ||
 	    !refcount_inc_not_zero(&tx->ref))
 		return;
-	if (why == FLIP_UNDELIV_R_NOTHERE) {
-		spin_lock_bh(&tx->lock);
-		again = rx->offset || tx->relocated++ < 2;
-		spin_unlock_bh(&tx->lock);
-	}
-	if (!again)
-		amrpc_tx_finish(tx, true);
-	else if (!rx->offset)
-		amrpc_reply_resend(tx, true);
+	if (why == FLIP_UNDELIV_R_NOTHERE)
+		in = rx->offset ? AMRPC_TX_IN_NOTHERE_MORE : AMRPC_TX_IN_NOTHERE;
+	tx_event(tx, in);
 	amrpc_tx_put(tx);
 }
