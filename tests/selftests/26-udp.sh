@@ -48,23 +48,22 @@ check "overlay to Ethernet" in_ns c "$tool" ping "$address" 100000 1
 expect "distance" "$(in_ns c "$nl" route-get address "$address")" "*ifname=amo0*hops=6 *"
 
 # a transaction
-ip netns exec b "$tests/rpc_server" getport=746573740000 echo=1 room=200000 count=0 >"$tmp/srv" 2>&1 &
-background+=($!)
-wait_for 20 in_ns b grep -q 'waiting 1' /proc/net/amoeba/ports || fail "no server: $(cat "$tmp/srv")"
+serve b room=200000 count=0
 head -c 200000 /dev/urandom >"$tmp/data"
 for n in a c e; do
-	in_ns $n "$tests/rpc_client" port=5884075ce686 data="$tmp/data" room=200000 \
+	in_ns $n "$tests/rpc_client" port=$putport data="$tmp/data" room=200000 \
 		out="$tmp/back" >"$tmp/cli" 2>&1
 	grep -q "verdict 0" "$tmp/cli" && cmp -s "$tmp/data" "$tmp/back" ||
 		fail "transaction of $n: $(cat "$tmp/cli")"
 done
-kill "${background[-1]}"
+kill $server
 
 # a group of FLIP, members in b and c: by one frame to its MAC once they listen to it
 receiver b "$tmp/g1" bind 3333333333333300 count 100 timeout 150000
 receiver c "$tmp/g2" bind 3333333333333300 count 100 timeout 150000
 check "to a group" in_ns a "$tool" send "$address" 1000 members 2
-sleep 0.3
+first() { grep -q '^len 1000 ' "$tmp/g1" && grep -q '^len 1000 ' "$tmp/g2"; }
+wait_for 10 first || fail "the first group message did not come"
 check "to a group again" in_ns a "$tool" send "$address" 1001 members 2
 for f in g1 g2; do
 	wait_for 10 grep -q '^len 1001 ' "$tmp/$f" || fail "no group message in $f: $(cat "$tmp/$f")"

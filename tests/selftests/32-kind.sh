@@ -24,17 +24,6 @@ told()
 	esac
 }
 
-serve()
-{
-	local i
-	in_ns k2 "$tests/rpc_server" getport=$getport echo=1 room=2000000 count=0 >"$tmp/srv" 2>&1 &
-	for ((i = 0; i < 100; i++)); do
-		in_ns k2 grep -q 'waiting 1' /proc/net/amoeba/ports && return
-		sleep 0.1
-	done
-	fail "no server: $(cat "$tmp/srv")"
-}
-
 # call BYTES WHAT: there and back, unchanged
 call()
 {
@@ -50,17 +39,17 @@ calls() { local n; for n in 0 1402 1403 9000 60000 1000000; do call $n "$1"; don
 # both MTU1 MTU2: what the devices take; routes are forgotten, so that the port is located anew
 both()
 {
-	in_ns k2 pkill rpc_server
-	wait 2>/dev/null
+	kill $server
+	wait $server 2>/dev/null
 	in_ns k1 "$amctl" net del va
 	in_ns k2 "$amctl" net del vb
 	ip -n k1 link set va mtu "$1" && ip -n k2 link set vb mtu "$2" || fail "mtu $1 $2"
-	in_ns k1 "$amctl" net add va && in_ns k2 "$amctl" net add vb
-	serve
+	in_ns k1 "$amctl" net add va && in_ns k2 "$amctl" net add vb || fail "net add"
+	serve k2 room=2000000 count=0
 }
 
 pair k1 k2
-serve
+serve k2 room=2000000 count=0
 calls "MTU 1500"
 told k1 64 1458 "MTU 1500"
 told k2 64 1458 "MTU 1500"

@@ -17,16 +17,19 @@ packets() { in_ns "$1" "$nl" dump net-get | grep -o '[rt]x-packets=[0-9]*' | tr 
 
 pair i1 i2
 # they know each other, and have a server, routes and credits
-in_ns i2 "$tests/rpc_server" getport=$getport echo=1 count=0 >"$tmp/srv" 2>&1 &
-for ((i = 0; i < 100; i++)); do
-	in_ns i2 grep -q 'waiting 1' /proc/net/amoeba/ports && break
-	sleep 0.1
-done
+serve i2 count=0
 head -c 100000 /dev/urandom >"$tmp/data"
 in_ns i1 "$tests/rpc_client" port=$putport data="$tmp/data" room=200000 count=3 >"$tmp/cli" 2>&1
 grep -q "call 2 verdict 0" "$tmp/cli" || fail "calls: $(cat "$tmp/cli" "$tmp/srv")"
 # the last acknowledgements and the sweeps after them
-sleep 5
+settled()
+{
+	local was
+	was="$(packets i1)$(packets i2)"
+	sleep 4
+	[ "$was" = "$(packets i1)$(packets i2)" ]
+}
+wait_for 20 settled || fail "there is always something to be said"
 
 [ -d $trace/events ] || mount -t tracefs tracefs $trace 2>/dev/null
 on=
@@ -34,10 +37,12 @@ for e in timer/timer_expire_entry workqueue/workqueue_execute_start; do
 	[ -e $trace/events/$e/enable ] && echo 1 >$trace/events/$e/enable && on=1
 done
 before="$(packets i1)$(packets i2)"
+begin=$SECONDS
 sleep $seconds
+[ -n "$on" ] && echo 0 >$trace/events/enable
+seconds=$((SECONDS - begin))		# as long as it really was
 after="$(packets i1)$(packets i2)"
 if [ -n "$on" ]; then
-	echo 0 >$trace/events/enable
 	grep -oE 'function=(flip|amrpc)[a-z_0-9]*' $trace/trace | sort | uniq -c >"$tmp/ran"
 	cat "$tmp/ran"
 	ran=$(awk '{ n += $1 } END { print n + 0 }' "$tmp/ran")

@@ -22,11 +22,10 @@ for s in $sources; do link "$s" e0 r "$s"; done
 receiver d "$tmp/out" count 100000 echo 1
 
 # each calls a server on the router: so both know their kind
-ip netns exec r "$tests/rpc_server" getport=746573740000 echo=1 count=0 >"$tmp/srv" 2>&1 &
-background+=($!)
-wait_for 10 in_ns r grep -q 'waiting 1' /proc/net/amoeba/ports || fail "no server: $(cat "$tmp/srv")"
+serve r count=0
+background+=($server)
 for s in $sources; do
-	in_ns "$s" "$tests/rpc_client" port=5884075ce686 >"$tmp/cli" 2>&1
+	in_ns "$s" "$tests/rpc_client" port=$putport >"$tmp/cli" 2>&1
 	grep -q "verdict 0" "$tmp/cli" || fail "$s: $(cat "$tmp/cli")"
 	expect "$s and the router" "$(in_ns "$s" "$nl" dump neigh-get)" "* quota=64 *"
 	check "$s finds d" in_ns "$s" "$tool" ping "$address" 10 1 timeout 20000

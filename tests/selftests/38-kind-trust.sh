@@ -19,22 +19,21 @@ ns x r a s
 link x e0 r rx
 link a e0 r ra
 link s e0 r rs
-ip netns exec s "$tests/rpc_server" getport=746573740000 echo=1 count=0 >"$tmp/srv" 2>&1 &
-background+=($!)
-wait_for 10 in_ns s grep -q 'waiting 1' /proc/net/amoeba/ports || fail "no server: $(cat "$tmp/srv")"
-server=$(in_ns s "$nl" dump addr-get | sed -n 's/^address=\([0-9a-f]*\) .*/\1/p')
+serve s count=0
+background+=($server)
+address=$(in_ns s "$nl" dump addr-get | sed -n 's/^address=\([0-9a-f]*\) .*/\1/p')
 
 # call NS VERDICT WHAT
 call()
 {
-	in_ns "$1" "$tests/rpc_client" port=5884075ce686 >"$tmp/cli" 2>&1
+	in_ns "$1" "$tests/rpc_client" port=$putport >"$tmp/cli" 2>&1
 	grep -q "verdict $2 " "$tmp/cli" || fail "$3: verdict $2 expected: $(cat "$tmp/cli")"
 }
 
 call a 0 "at first"
 in_ns x "$nl" net-set ifname e0 trusted 0 >/dev/null || fail "net-set"
 for i in 1 2 3; do
-	check "x finds it" in_ns x "$tool" send "$server" 1 flags 1 ltime 1000
+	check "x finds it" in_ns x "$tool" send "$address" 1 flags 1 ltime 1000
 	call a 0 "after x found it"
 done
 

@@ -9,10 +9,11 @@
 #	stat NS NAME		one counter
 #	check WHAT CMD...	CMD must succeed
 #	expect WHAT TEXT PATTERN	TEXT must match the glob
-#	wait_for SECONDS CMD...	until CMD succeeds
+#	wait_for, serve, serving	wait.bash
 #	fail TEXT, skip TEXT, finish
 
 set -u
+. "$AMOEBA_TREE/tests/selftests/src/wait.bash"
 tests=$AMOEBA_TREE/build/userland/tests
 tool=$tests/flip_tool
 nl=$tests/flip_nl
@@ -52,16 +53,6 @@ link()
 	ip -n "$3" link set "$4" up
 	add_net "$1" "$2"
 	add_net "$3" "$4"
-}
-
-wait_for()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
 }
 
 receiver()

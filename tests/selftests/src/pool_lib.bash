@@ -5,6 +5,7 @@
 # pool_start [PROCD OPTIONS]   starts all of it and waits until every node is in the pool
 # pool_stop                    ends it in order; nothing may be left behind
 
+. "$AMOEBA_TREE/tests/selftests/src/wait.bash"
 bad=0
 fail() { echo "FAIL: $*"; bad=1; }
 bin=$AMOEBA_TREE/build/userland/bin
@@ -15,13 +16,7 @@ state=/var/lib/amoeba/procd
 name=node$NODE
 
 # COMMAND succeeds within SECONDS
-within() {
-	local end=$((SECONDS + $1)); shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-}
+within() { wait_for "$@" >/dev/null 2>&1; }
 
 # NAME WANTED GOT
 same() { [ "$2" = "$3" ] || fail "$1: '$3' instead of '$2'"; }

@@ -8,8 +8,10 @@
 #	skip TEXT		end as skipped
 #	stat_of NS NAME		one counter of transactions
 #	quiet NS		wait until nothing of transactions is left in the namespace
+#	wait_for, serve, serving	wait.bash
 
 set -u
+. "$AMOEBA_TREE/tests/selftests/src/wait.bash"
 tests=$AMOEBA_TREE/build/userland/tests
 amctl=$AMOEBA_TREE/build/userland/bin/amctl
 tmp=$(mktemp -d)
@@ -22,10 +24,6 @@ uml-*)		slack=400 jobs=8 ;;
 x86-debug*|x86-leak)	slack=1200 jobs=4 ;;
 *)		slack=600 jobs=4 ;;
 esac
-
-# a get-port and its one-way
-getport=746573740000 putport=5884075ce686
-getport2=677270000000 putport2=99fed83a4000
 
 fail() { echo "FAIL: $*"; bad=1; }
 skip() { echo "SKIP: $*"; exit 77; }
@@ -66,15 +64,17 @@ consistent()
 		exit (begun == ended ? 0 : 1) }' /proc/net/amoeba/stat
 }
 
+# the last descriptor's end is worked off in the background, up to the last ACK: a closed file may
+# linger for ten seconds
+nothing_left()
+{
+	[ -z "$(in_ns "$1" cat /proc/net/amoeba/ports)" ] &&
+	[ "$(in_ns "$1" "$amctl" -j addr list | tr -d '[:space:]')" = "[]" ]
+}
+
 quiet()
 {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		# the last descriptor's end is worked off in the background, up to the last ACK
-		[ -z "$(in_ns "$1" cat /proc/net/amoeba/ports)" ] &&
-		[ "$(in_ns "$1" "$amctl" -j addr list | tr -d '[:space:]')" = "[]" ] && return 0
-		sleep 0.1
-	done
+	wait_for 20 nothing_left "$1" && return
 	fail "namespace $1: still there: $(in_ns "$1" cat /proc/net/amoeba/ports)" \
 		"$(in_ns "$1" "$amctl" -j addr list)"
 	return 1
