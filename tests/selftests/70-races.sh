@@ -27,6 +27,7 @@ keep() { while [ -e "$tmp/go" ]; do in_ns "$@" 2>>"$tmp/err"; done; }
 traffic()
 {
 	local ns c
+	clients=()
 	"$once" make "$tmp/book" 8 4 20000 || fail "no book"
 	touch "$tmp/go"
 	for ns in "$1" "$2"; do
@@ -34,21 +35,29 @@ traffic()
 		keep "$ns" "$once" server "$tmp/book" $getport2 3 die_ms=900 &
 	done
 	for c in 0 1 2 3; do
-		in_ns "$1" "$once" client "$tmp/book" $putport $c seconds=60 gap_us=500 2>>"$tmp/err" &
+		ip netns exec "$1" "$once" client "$tmp/book" $putport $c gap_us=500 2>>"$tmp/err" &
+		clients+=($!)
 	done
 	for c in 4 5 6 7; do
-		in_ns "$2" "$once" client "$tmp/book" $putport2 $c seconds=60 gap_us=500 2>>"$tmp/err" &
+		ip netns exec "$2" "$once" client "$tmp/book" $putport2 $c gap_us=500 2>>"$tmp/err" &
+		clients+=($!)
 	done
+	wait_for 60 "$once" reached "$tmp/book" 20 || fail "no traffic"
 }
 
 no_traffic()
 {
-	local ns
 	rm -f "$tmp/go"
-	for ns in "$@"; do kill -9 $(ip netns pids "$ns" 2>/dev/null) 2>/dev/null; done
-	sleep 0.2
-	for ns in "$@"; do kill -9 $(ip netns pids "$ns" 2>/dev/null) 2>/dev/null; done
+	# also who was only on the way into a namespace
+	wait_for 30 nobody_left "$@" || fail "processes that cannot be killed: $(jobs -l)"
 	wait 2>/dev/null
+}
+
+nobody_left()
+{
+	local ns
+	for ns in "$@"; do kill -9 $(ip netns pids "$ns" 2>/dev/null) 2>/dev/null; done
+	[ -z "$(jobs -rp)" ]
 }
 
 judge()
@@ -59,15 +68,10 @@ judge()
 
 works()
 {
-	local i
-	in_ns "$2" "$tests/rpc_server" getport=$getport echo=1 count=1 >"$tmp/srv" 2>&1 &
-	for ((i = 0; i < 50; i++)); do
-		in_ns "$2" grep -q 'waiting 1' /proc/net/amoeba/ports && break
-		sleep 0.05
-	done
+	serve "$2" count=1
 	in_ns "$1" "$tests/rpc_client" port=$putport locate_ms=5000 >"$tmp/cli" 2>&1
 	grep -q 'verdict 0' "$tmp/cli" || fail "$3: a call does not work: $(cat "$tmp/cli" "$tmp/srv")"
-	kill %% 2>/dev/null
+	kill $server 2>/dev/null
 	wait 2>/dev/null
 }
 
@@ -111,14 +115,15 @@ echo "== namespaces die (${SECONDS} s)"
 for ((i = 0; i < rounds; i++)); do
 	pair d1.$i d2.$i
 	traffic d1.$i d2.$i
-	sleep 1.$i
+	sleep 0.$i
 	rm -f "$tmp/go"
 	pids=($(ip netns pids d1.$i) $(ip netns pids d2.$i))
 	ip netns del d1.$i
-	kill -9 "${pids[@]}" 2>/dev/null
+	# a client that was on its way there, too; a server ends by itself
+	kill -9 "${pids[@]}" "${clients[@]}" 2>/dev/null
 	ip netns del d2.$i
 	wait 2>/dev/null
-	judge "namespaces $i" 0
+	judge "namespaces $i" 20
 done
 
 echo "== modules (${SECONDS} s)"
@@ -130,7 +135,6 @@ exec 7<>/dev/amoeba || fail "/dev/amoeba does not open"
 rmmod amoeba 2>"$tmp/err" && fail "amoeba unloads with an open descriptor"
 rmmod flip 2>>"$tmp/err" && fail "flip unloads under amoeba"
 traffic r1 r2
-sleep 1
 rmmod amoeba 2>>"$tmp/err" && fail "amoeba unloads under traffic"
 no_traffic r1 r2
 exec 7>&-

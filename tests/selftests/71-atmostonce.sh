@@ -43,12 +43,13 @@ round()
 	keep_serving o2 "$tmp/go" "$die" &
 	local servers=$!
 	for c in 0 1 2; do
-		in_ns o1 "$once" client "$tmp/book" $putport $c seconds=$seconds \
-			gap_us=2000 2>>"$tmp/err" &
+		ip netns exec o1 "$once" client "$tmp/book" $putport $c seconds=$seconds \
+			min_ok=$min gap_us=2000 2>>"$tmp/err" &
 		clients+=($!)
 	done
 	# a call in trouble takes its time: those still under way then are of killed clients
-	( sleep $((seconds + 8)); kill -9 "${clients[@]}" ) 2>/dev/null &
+	( sleep $seconds; wait_for 60 "$once" reached "$tmp/book" "$min"; sleep 8
+	  kill -9 "${clients[@]}" ) 2>/dev/null &
 	local end=$!
 	wait "${clients[@]}" 2>/dev/null
 	kill $end 2>/dev/null
@@ -61,18 +62,6 @@ round()
 	: >"$tmp/err"
 }
 
-serve_one()
-{
-	local i
-	in_ns o2 "$tests/rpc_server" getport=$getport echo=1 count=0 >"$tmp/srv" 2>&1 &
-	server=$!
-	for ((i = 0; i < 100; i++)); do
-		in_ns o2 grep -q 'waiting 1' /proc/net/amoeba/ports && return
-		sleep 0.1
-	done
-	fail "no server: $(cat "$tmp/srv")"
-}
-
 # the next call meets an address that is gone: asks for the port anew, at once. An original would
 # look for the address itself for 6300 ms first, and 20-replay-ends shows that we do with originals.
 # So does one that finds no way there, because what somebody else sent came back before.
@@ -81,14 +70,14 @@ restarted()
 	local way size old
 	: >"$tmp/0"
 	head -c 20000 /dev/zero >"$tmp/20000"
-	serve_one
+	serve o2 count=0
 	in_ns o1 "$tests/rpc_client" port=$putport >"$tmp/cli" 2>&1
 	for way in known gone; do for size in 0 20000; do
 		old=$(in_ns o1 awk -v p=$putport '$1 == p { print $4 }' /proc/net/amoeba/cache)
 		kill -9 $(ip netns pids o2)
 		wait $server 2>/dev/null
 		quiet o2
-		serve_one
+		serve o2 count=0
 		if [ $way = gone ]; then
 			in_ns o1 "$tests/flip_tool" send "$old" 1 wait 1000 >/dev/null 2>&1
 			case $(in_ns o1 "$amctl" route list) in

@@ -4,7 +4,8 @@
  *
  *   race_once make FILE CLIENTS THREADS CALLS
  *   race_once server FILE GETPORT THREADS [die_ms=MS]
- *   race_once client FILE PORT CLIENT [seconds=S] [gap_us=US] [flags=N]
+ *   race_once client FILE PORT CLIENT [seconds=S] [min_ok=N] [gap_us=US] [flags=N]
+ *   race_once reached FILE N
  *   race_once check FILE [min_ok=N]
  *
  * FILE is mapped by all of them and outlives each: a slot for every call of every thread of every
@@ -15,7 +16,9 @@
  *
  * A server executes (counts) as soon as it has a request, then now and then waits a little before
  * it replies. die_ms=MS: it kills itself after a random time up to MS, in the middle of whatever
- * its threads do. check prints totals and every slot that breaks the promise:
+ * its threads do. A client ends after so many seconds and when, with those of the others, min_ok
+ * calls have gone well: a test that wants calls waits for them, however long they take. reached
+ * says whether there are so many already. check prints totals and every slot that breaks the promise:
  *
  *	executions > 1				whatever the verdict
  *	verdict OK		executions != 1
@@ -44,7 +47,7 @@ struct slot {
 struct book {
 	uint32_t magic;
 	uint32_t clients, threads, calls;
-	_Atomic uint32_t wrong_reply, wrong_request, ioctl_errors;
+	_Atomic uint32_t went_well, wrong_reply, wrong_request, ioctl_errors;
 	struct slot slots[];
 };
 
@@ -53,6 +56,7 @@ static size_t book_size;
 static int dev;
 static uint8_t port[6];
 static uint32_t client_no, gap_us, trans_flags;
+static unsigned long min_ok;
 static double stop_at;
 
 static struct book *map(const char *path)
@@ -228,6 +232,8 @@ static void one_call(uint64_t slot, uint8_t *out, uint8_t *in)
 			    t.rep_len != data_len(slot ^ 1) ||
 			    !filled(in, t.rep_len, slot, 0xbee)))
 		atomic_fetch_add(&book->wrong_reply, 1);
+	if (!s->verdict)
+		atomic_fetch_add(&book->went_well, 1);
 	atomic_store(&s->state, ENDED);
 }
 
@@ -237,7 +243,9 @@ static void *call(void *arg)
 	uint64_t first = (client_no * (uint64_t)book->threads + thread) * book->calls;
 	uint8_t *out = malloc(MAX_DATA), *in = malloc(MAX_DATA);
 
-	for (uint64_t i = 0; i < book->calls && rpc_ms() < stop_at; i++) {
+	for (uint64_t i = 0; i < book->calls; i++) {
+		if (rpc_ms() >= stop_at && book->went_well >= min_ok)
+			break;
 		one_call(first + i, out, in);
 		if (gap_us)
 			usleep(gap_us);
@@ -285,7 +293,7 @@ static const char *broken(const struct slot *s)
 	return "a verdict that cannot be";
 }
 
-static int check(unsigned long min_ok)
+static int check(void)
 {
 	unsigned long calls = 0, ok = 0, failure = 0, notfound = 0, other = 0, bad = 0, killed = 0;
 
@@ -325,7 +333,6 @@ static int check(unsigned long min_ok)
 int main(int argc, char **argv)
 {
 	double die_ms = 0, seconds = 1e9;
-	unsigned long min_ok = 1;
 	const char *v;
 	int fixed;
 
@@ -341,8 +348,12 @@ int main(int argc, char **argv)
 	}
 	book = map(argv[2]);
 	fixed = strcmp(argv[1], "check") ? 5 : 3;
+	if (!strcmp(argv[1], "reached") && argc == 4)
+		return book->went_well < strtoul(argv[3], NULL, 0);
 	if (argc < fixed)
 		DIE("%s: arguments are missing", argv[1]);
+	if (fixed == 3)
+		min_ok = 1;
 	for (int i = fixed; i < argc; i++) {
 		if ((v = rpc_arg(argv[i], "die_ms")))
 			die_ms = strtod(v, NULL);
@@ -358,7 +369,7 @@ int main(int argc, char **argv)
 			DIE("%s: no such argument", argv[i]);
 	}
 	if (!strcmp(argv[1], "check"))
-		return check(min_ok);
+		return check();
 	rpc_hex("port", argv[3], port, 6);
 	if (!strcmp(argv[1], "server")) {
 		run_server(strtoul(argv[4], NULL, 0), die_ms);
