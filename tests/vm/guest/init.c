@@ -24,9 +24,9 @@
  *	dmesg.N status.N kmemleak.N	to the host
  *
  * The command's output goes to the output port: UML's second console, QEMU's virtio port.
- * Two lines of ours travel there behind an \001: "start UPTIME" and "end STATUS".  Once it
- * has the latter of all nodes, the host switches the machines off; until then this program
- * reaps what is left.
+ * Lines of ours travel there behind an \001: "start UPTIME", "end STATUS", and "late" from a
+ * machine that travels in time and has had enough of it.  Once it has the end of all nodes, the
+ * host switches the machines off; until then this program reaps what is left.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -60,6 +60,7 @@ static struct {
 	int node;
 	char run[PATH_MAX], shared[PATH_MAX];		/* from the command line */
 	const char *out, *tree, *vm, *cwd, *modules, *kernel_modules, *hung, *watch, *kmemleak;
+	const char *travel;				/* its clock is not the host's */
 	char *argv[MAX_ARGS + 1];
 	int argc;
 } conf;
@@ -289,6 +290,7 @@ static void read_environment(void)
 		if (i == sizeof(ours) / sizeof(ours[0]))
 			putenv(s);
 	}
+	conf.travel = getenv("TIME_TRAVEL");
 	if (!conf.argc || !conf.tree || !conf.vm || !conf.out)
 		die("/run/vm/env.%d is not whole", conf.node);
 }
@@ -454,7 +456,7 @@ static void __attribute__((format(printf, 1, 0))) kmsg(const char *fmt, int valu
 }
 
 /* A machine that outlives its time says what its tasks wait for, while it still can. */
-static void start_watch(void)
+static void start_watch(int out)
 {
 	int seconds = conf.watch ? atoi(conf.watch) : 0;
 	struct timespec now;
@@ -466,6 +468,8 @@ static void start_watch(void)
 	kmsg("vm-init: time is nearly up after %d s; blocked tasks, locks held\n", seconds);
 	put("/proc/sysrq-trigger", "w");
 	put("/proc/sysrq-trigger", "d");
+	if (conf.travel && *conf.travel)
+		dprintf(out, "\001late\n");
 	_exit(0);
 }
 
@@ -544,7 +548,7 @@ int main(void)
 	make_network();
 	make_project();
 	out = open_output();
-	start_watch();
+	start_watch(out);
 	report(out, run_command(out));
 	for (;;)
 		if (waitpid(-1, NULL, 0) < 0)

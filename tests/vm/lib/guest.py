@@ -4,6 +4,7 @@
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import tools
 LIB = os.path.dirname(os.path.abspath(__file__))
 BUFFER = 4 << 20
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
+MCONSOLE_MAGIC, MCONSOLE_VERSION, MCONSOLE_DATA = 0xcafebabe, 2, 512
 
 
 def mac(node):
@@ -97,7 +99,27 @@ class UmlGuest(Guest):
                 f"uml_dir={uml_dir}/",
                 "con=null", "con0=null,fd:1", f"con1=fd:{out},fd:{out}", "ssl=null",
                 f"vec0:transport=fd,fd={nic},depth=64,mac={mac(self.node)}",
-                ] + self.common_parameters() + self.options.append.split()
+                ] + (["time-travel=inf-cpu"] if self.options.time_travel else []) \
+            + self.common_parameters() + self.options.append.split()
+
+    def last_words(self):
+        """What runs, who holds which locks: asked from outside, so that a machine whose clock
+        stands still, because something never waits, answers too."""
+        where = os.path.join(self.run_dir, "uml", f"node{self.node}", "mconsole")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.settimeout(1)
+            s.bind("")		# it answers to the name it was asked from
+            # not w and t: they read other tasks' stacks, which on UML may fault, and this is
+            # an interrupt
+            for key in "pd":
+                command = f"sysrq {key}".encode()
+                try:
+                    s.sendto(struct.pack(f"III{MCONSOLE_DATA}s", MCONSOLE_MAGIC, MCONSOLE_VERSION,
+                                         len(command), command), where)
+                    s.recv(4096)
+                except OSError as e:
+                    print(f"vm: node {self.node} does not say what it does: {e}", file=sys.stderr)
+                    return
 
 
 class QemuGuest(Guest):

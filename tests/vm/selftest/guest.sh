@@ -92,6 +92,26 @@ panic)
 time_out)
 	sleep 1000
 	;;
+travel)
+	[ "$TIME_TRAVEL" = yes ] || fail "TIME_TRAVEL is '$TIME_TRAVEL'"
+	begin=$(date +%s) up=$(cut -d. -f1 /proc/uptime)
+	sleep 600 & sleep 300; wait
+	[ $(($(date +%s) - begin)) = 600 ] || fail "600 s took $(($(date +%s) - begin)) s"
+	[ $(($(cut -d. -f1 /proc/uptime) - up)) = 600 ] || fail "another clock"
+	# who computes takes no time, and does not keep others from running
+	i=0
+	while [ $((++i)) -lt 20000 ]; do :; done
+	[ $(($(date +%s) - begin)) = 600 ] || fail "computing takes time"
+	timeout 50 sleep 100
+	[ $? = 124 ] || fail "timeout does not end sleep"
+	echo "ten minutes later"
+	;;
+travel_late)
+	sleep 1000000
+	;;
+travel_stuck)
+	while :; do :; done
+	;;
 *)
 	fail "no test $name"
 	;;
