@@ -103,6 +103,21 @@ typedef struct ctl_table compat_ctl_table_t;
 })
 #endif
 
+#ifndef COMPAT_HAVE_ITER_IOV
+#define iter_iov(iter)	((iter)->iov)
+#endif
+
+/* pages of another process; older kernels also return their vmas */
+#ifdef COMPAT_HAVE_GUP_NO_VMAS
+#define compat_get_user_pages_remote	get_user_pages_remote
+#define compat_pin_user_pages_remote	pin_user_pages_remote
+#else
+#define compat_get_user_pages_remote(mm, start, nr, flags, pages, locked)	\
+	get_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
+#define compat_pin_user_pages_remote(mm, start, nr, flags, pages, locked)	\
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
+#endif
+
 /* the argument of genl_family.pre_doit and .post_doit */
 #ifndef COMPAT_HAVE_GENL_SPLIT_OPS
 #define genl_split_ops	genl_ops

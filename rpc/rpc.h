@@ -50,6 +50,7 @@
 #include <linux/bvec.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
 #include <linux/spinlock.h>
@@ -140,6 +141,7 @@ struct amrpc_data {
 	struct flip_msg		*msg;		/* several */
 	struct amrpc_buf	*buf;		/* local */
 	size_t			len;		/* of the data proper */
+	size_t			done;		/* of them, in the client's buffer already: not in @buf */
 };
 
 ssize_t amrpc_data_copy(const struct amrpc_data *d, struct iov_iter *to);
@@ -183,6 +185,7 @@ struct amrpc_call {
 	spinlock_t		lock;
 	wait_queue_head_t	wq;
 	u16			idx;
+	struct mutex		copy;		/* of data straight from or to the client */
 	struct rcu_head		rcu;
 	/* from here on cleared for the next call when this one was kept */
 	struct amrpc_fsm	m;
@@ -199,6 +202,10 @@ struct amrpc_call {
 	struct amoeba_header	rep;
 	struct amrpc_data	data;		/* of the reply */
 	struct amrpc_tx		*tx;		/* local: where it is being served */
+	/* local, over with @tx (rpc_straight.c) */
+	struct mm_struct	*mm;		/* of the client */
+	const struct iov_iter	*send;		/* its buffers */
+	const struct iov_iter	*recv;
 };
 
 int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct iov_iter *send,
@@ -234,9 +241,22 @@ static inline bool amrpc_expired(unsigned long deadline)
 /* ---- rpc_local.c ------------------------------------------------------------------------------ */
 
 int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
-		    const struct iov_iter *send, unsigned long deadline, int *err);
+		    const struct iov_iter *send, const struct iov_iter *recv,
+		    unsigned long deadline, int *err);
 int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 		      struct iov_iter *send);
+
+/* ---- rpc_straight.c ---------------------------------------------------------------------------- */
+
+/* data of at least that many bytes is copied once; what it costs is in performance.md */
+#define AMRPC_STRAIGHT_MIN	(16U << 10)
+
+void amrpc_straight_offer(struct amrpc_call *call, const struct iov_iter *send,
+			  const struct iov_iter *recv);
+void amrpc_straight_over(struct amrpc_call *call);
+int amrpc_straight_take(struct amrpc_tx *tx, struct iov_iter *recv);
+void amrpc_straight_miss(struct amrpc_tx *tx);
+ssize_t amrpc_straight_give(struct amrpc_tx *tx, struct iov_iter *send, size_t len, size_t *room);
 
 /* ---- rpc_locate.c ----------------------------------------------------------------------------- */
 
@@ -337,6 +357,7 @@ struct amrpc_tx {
 	u64			handle;		/* generation << 16 | idx */
 	struct amoeba_header	hdr;		/* of the request */
 	struct amrpc_data	data;
+	bool			straight;	/* local: the data is in the client's buffer still */
 	struct amrpc_call	*call;		/* local client, or NULL */
 	/* remote client */
 	struct rhash_head	hash;
@@ -372,7 +393,7 @@ struct amrpc_tx {
 
 struct amrpc_tx *amrpc_tx_new(struct amrpc_net *an, gfp_t gfp);
 struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba_header *req,
-				    struct amrpc_buf *buf);
+				    struct amrpc_buf *buf, size_t len);
 void amrpc_tx_put(struct amrpc_tx *tx);
 void amrpc_tx_arm(struct amrpc_tx *tx, unsigned int ms);
 void amrpc_tx_disarm(struct amrpc_tx *tx);

@@ -46,6 +46,7 @@ static struct amrpc_call *call_new(struct amrpc_file *f, u64 port)
 	refcount_set(&call->ref, 1);
 	spin_lock_init(&call->lock);
 	init_waitqueue_head(&call->wq);
+	mutex_init(&call->copy);
 	call->port = port;
 	call->file = amrpc_file_get(f);
 	err = xa_alloc_bh(&f->calls, &idx, call, XA_LIMIT(0, AMRPC_MAX_OPEN - 1),
@@ -381,7 +382,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 		verdict = AMRPC_AGAIN;
 		if (!remote_only && amrpc_port_served(an, port)) {
 			local = true;
-			verdict = amrpc_local_try(call, t, len, send, deadline, &err);
+			verdict = amrpc_local_try(call, t, len, send, recv, deadline, &err);
 			if (verdict == AMRPC_BUSY && busy_ms < locate_ms && !amrpc_expired(deadline)) {
 				busy_ms += BUSY_MS;
 				schedule_timeout_interruptible(msecs_to_jiffies(BUSY_MS));

@@ -6,6 +6,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "rpc.h"
@@ -17,7 +18,7 @@
  * @from: source, advanced
  * @len: bytes to take, at least 1
  *
- * Context: process, may sleep. Return: buffer, or ERR_PTR(-ENOMEM, -EFAULT).
+ * Context: process, may sleep. Return: buffer, or ERR_PTR(-ENOMEM, -EFAULT, -EINTR: a fatal signal).
  */
 struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len)
 {
@@ -56,6 +57,10 @@ struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len)
 			return ERR_PTR(-EFAULT);
 		}
 		left -= n;
+		if (left && fatal_signal_pending(current)) {
+			amrpc_buf_free(b);
+			return ERR_PTR(-EINTR);
+		}
 		cond_resched();
 	}
 	return b;
@@ -102,6 +107,10 @@ ssize_t amrpc_data_copy(const struct amrpc_data *d, struct iov_iter *to)
 {
 	size_t n = min(d->len, iov_iter_count(to));
 
+	if (d->done) {
+		iov_iter_advance(to, d->done);
+		n -= d->done;
+	}
 	if (!n)
 		return 0;
 	if (d->buf)

@@ -76,6 +76,8 @@ enum amrpc_call_state {
 /* what the waiting thread adds to them */
 #define AMRPC_EV_EXPIRED	0x2000	/* the call's time limit */
 #define AMRPC_EV_KILLED		0x4000	/* a fatal signal */
+/* of a server of this namespace */
+#define AMRPC_EV_MISSED		0x8000	/* could not copy the request: not executed */
 
 /* what a machine is told */
 enum amrpc_fsm_in {

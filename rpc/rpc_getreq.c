@@ -32,8 +32,8 @@ void amrpc_listen_released(struct amrpc_tx *tx)
 	spin_unlock_bh(&l->port->lock);
 }
 
-/* the next request for this listen, with the queue's reference; sleeps */
-static struct amrpc_tx *wait_request(struct amrpc_listen *l, bool nonblock, u32 timeout_ms)
+/* the next request for this listen, with the queue's reference; sleeps. @deadline 0: none */
+static struct amrpc_tx *wait_request(struct amrpc_listen *l, bool nonblock, unsigned long deadline)
 {
 	struct amrpc_port *p = l->port;
 	struct amrpc_waiter w;
@@ -61,7 +61,7 @@ static struct amrpc_tx *wait_request(struct amrpc_listen *l, bool nonblock, u32 
 	amrpc_loc_wake(l->file->an, p->port);
 
 	left = wait_event_interruptible_timeout(w.wq, READ_ONCE(w.tx),
-			timeout_ms ? msecs_to_jiffies(timeout_ms) : MAX_SCHEDULE_TIMEOUT);
+			amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 
 	spin_lock_bh(&p->lock);
 	tx = w.tx;
@@ -106,12 +106,15 @@ static u64 new_handle(struct amrpc_file *f, u32 idx)
  * @recv: over the caller's buffer
  *
  * Context: process, sleeps. Return: 0; -EINVAL: null port; -EAGAIN; -EINTR; -ETIMEDOUT;
- * -EFAULT: the request goes to the next getreq; -ENOBUFS: too many transactions open.
+ * -EFAULT: the request goes to the next getreq, and so it does when a fatal signal ends the
+ * copying of its data; -ENOBUFS: too many transactions open.
  */
 int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter *recv)
 {
-	struct amrpc_listen *l;
 	size_t room = iov_iter_count(recv);
+	struct iov_iter to = *recv;
+	unsigned long deadline = 0;
+	struct amrpc_listen *l;
 	struct amrpc_tx *tx;
 	u32 idx;
 	int err;
@@ -121,7 +124,10 @@ int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter 
 	l = amrpc_listen_get(f, g->hdr.port);
 	if (IS_ERR(l))
 		return PTR_ERR(l);
-	tx = wait_request(l, g->flags & AMOEBA_GETREQ_NONBLOCK, g->timeout_ms);
+	if (g->timeout_ms)
+		deadline = (jiffies + msecs_to_jiffies(g->timeout_ms)) ?: 1;
+next:
+	tx = wait_request(l, g->flags & AMOEBA_GETREQ_NONBLOCK, deadline);
 	if (IS_ERR(tx))
 		return PTR_ERR(tx);
 
@@ -135,14 +141,26 @@ int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter 
 		return err == -EBUSY ? -ENOBUFS : err;
 	}
 	tx->idx = AMRPC_SERVER_IDX + idx;
-	WRITE_ONCE(tx->handle, new_handle(f, idx));
 
-	if (amrpc_data_copy(&tx->data, recv) < 0) {
+	err = tx->straight ? amrpc_straight_take(tx, &to) : min(amrpc_data_copy(&tx->data, &to), 0L);
+	if (err == -EAGAIN) {
+		/* its client has to hand the data over, or is gone: not executed, the next one */
+		xa_erase_bh(&f->served, idx);
+		amrpc_listen_released(tx);
+		amrpc_straight_miss(tx);
+		amrpc_tx_put(tx);
+		amrpc_tx_put(tx);
+		to = *recv;
+		goto next;
+	}
+	if (err) {
 		xa_erase_bh(&f->served, idx);
 		requeue(l, tx);
 		amrpc_tx_put(tx);
-		return -EFAULT;
+		return err;
 	}
+	/* from here on a putrep finds it */
+	WRITE_ONCE(tx->handle, new_handle(f, idx));
 	g->hdr = tx->hdr;
 	g->handle = tx->handle;
 	g->len = tx->data.len;

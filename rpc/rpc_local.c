@@ -8,11 +8,22 @@
  * The client's thread makes a tx, gives it to a server (rpc_port.c) and waits; call->tx says which
  * one, until the client stops waiting. The server's putrep puts the reply into the call under
  * call->lock, if call->tx is still it. The tx has a reference to the call, the call one to the tx.
+ *
+ * A client leaves a tx only when it has an answer, when it has taken the tx out of a queue again, or
+ * for good: then the whole call ends. So an event is never taken for one of another tx of the call.
+ *
+ * Small data goes through one kernel buffer, in amrpc_data.buf of the tx or of the call. Large data
+ * is copied straight between client and server (rpc_straight.c); a request for which that did not
+ * work comes back (AMRPC_EV_MISSED), is offered once more with the client's buffer faulted in, and
+ * after that goes through the kernel.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
 
 #include "rpc.h"
+
+/* comes back from a server that could not copy the data; no verdict, as AMRPC_AGAIN */
+#define MISSED	3
 
 /* in the queue of a local server: any signal ends it, as before a request leaves */
 static int wait_queued(struct amrpc_call *call, unsigned long deadline)
@@ -25,28 +36,32 @@ static int wait_queued(struct amrpc_call *call, unsigned long deadline)
 	return left < 0 ? -EINTR : amrpc_call_events(call);
 }
 
-/*
- * Try the servers of this namespace. Returns a verdict <= 0, AMRPC_AGAIN (no server here, or it went away
- * without taking the request), or an errno in *err.
- */
-int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
-		    const struct iov_iter *send, unsigned long deadline, int *err)
+/* data of the request: NULL when it is copied straight, or there is none */
+static struct amrpc_buf *request_data(const struct iov_iter *send, size_t len, bool straight)
 {
-	struct amrpc_net *an = call->file->an;
-	struct amrpc_buf *buf = NULL;
 	struct iov_iter it = *send;
-	struct amrpc_tx *tx;
+
+	return len && !straight ? amrpc_buf_from_iter(&it, len) : NULL;
+}
+
+/* one server; a verdict <= 0, AMRPC_AGAIN, AMRPC_BUSY, MISSED, or an errno in *err */
+static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
+		    const struct iov_iter *send, const struct iov_iter *recv, bool straight,
+		    unsigned long deadline, int *err)
+{
+	bool offer = straight || iov_iter_count(recv) >= AMRPC_STRAIGHT_MIN;
+	struct amrpc_net *an = call->file->an;
 	bool queued;
+	struct amrpc_buf *buf;
+	struct amrpc_tx *tx;
 	int ret;
 
-	if (len) {
-		buf = amrpc_buf_from_iter(&it, len);
-		if (IS_ERR(buf)) {
-			*err = PTR_ERR(buf);
-			return AMOEBA_RPC_NOTFOUND;
-		}
+	buf = request_data(send, len, straight);
+	if (IS_ERR(buf)) {
+		*err = PTR_ERR(buf);
+		return AMOEBA_RPC_NOTFOUND;
 	}
-	tx = amrpc_tx_new_local(call, &t->req, buf);
+	tx = amrpc_tx_new_local(call, &t->req, buf, len);
 	if (!tx) {
 		amrpc_buf_free(buf);
 		*err = -ENOMEM;
@@ -57,6 +72,8 @@ int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_
 	call->m.state = AMRPC_CALL_GETREP;
 	call->tx = tx;		/* with the reference of amrpc_tx_new_local() */
 	refcount_inc(&tx->ref);
+	if (offer)
+		amrpc_straight_offer(call, send, recv);
 	spin_unlock_bh(&call->lock);
 
 	local_bh_disable();
@@ -73,15 +90,16 @@ int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_
 	for (;;) {
 		ret = queued ? wait_queued(call, deadline) :
 			amrpc_call_wait(call, amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
-		if (ret <= 0 && queued) {
+		/* also one that was taken is in a queue again when its server had a bad buffer */
+		if (ret <= 0 && amrpc_tx_withdraw(tx)) {
 			/* nobody took it: it has not left */
-			if (amrpc_tx_withdraw(tx)) {
-				if (ret == -EINTR)
-					ret = AMOEBA_RPC_ABORTED;
-				else
-					ret = amrpc_expired(deadline) ? AMOEBA_RPC_NOTFOUND : AMRPC_AGAIN;
-				break;
-			}
+			if (ret == -EINTR)
+				ret = AMOEBA_RPC_ABORTED;
+			else
+				ret = amrpc_expired(deadline) ? AMOEBA_RPC_NOTFOUND : AMRPC_AGAIN;
+			break;
+		}
+		if (ret <= 0 && queued) {
 			queued = false;
 			continue;
 		}
@@ -103,6 +121,10 @@ int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_
 			ret = AMRPC_AGAIN;
 			break;
 		}
+		if (ret & AMRPC_EV_MISSED) {
+			ret = signal_pending(current) ? AMOEBA_RPC_ABORTED : MISSED;
+			break;
+		}
 	}
 out:
 	spin_lock_bh(&call->lock);
@@ -110,8 +132,56 @@ out:
 	call->tx = NULL;
 	call->m.state = AMRPC_CALL_LOCATE;
 	spin_unlock_bh(&call->lock);
+	if (offer)
+		amrpc_straight_over(call);
 	if (tx)
 		amrpc_tx_put(tx);
+	return ret;
+}
+
+/* bring a buffer of ours into memory; false when it cannot be all of it */
+static bool fault_in(const struct iov_iter *send)
+{
+	struct iov_iter it = *send;
+
+	while (iov_iter_count(&it)) {
+		size_t n = min_t(size_t, iov_iter_count(&it), SZ_1M);
+
+		if (fatal_signal_pending(current) || fault_in_iov_iter_readable(&it, n))
+			return false;
+		iov_iter_advance(&it, n);
+		cond_resched();
+	}
+	return true;
+}
+
+/**
+ * amrpc_local_try() - try the servers of this namespace
+ * @call: of the current thread
+ * @t: the request
+ * @len: bytes of its data
+ * @send: over them
+ * @recv: room for the reply's; what call->data does not hold of the reply is there when the verdict
+ *	is RPC_OK
+ * @deadline: jiffies, 0: none
+ * @err: an errno may be put here
+ *
+ * Context: process, sleeps. Return: a verdict <= 0, AMRPC_AGAIN (no server here, or it went away
+ * without taking the request), AMRPC_BUSY, or an errno in *err.
+ */
+int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
+		    const struct iov_iter *send, const struct iov_iter *recv,
+		    unsigned long deadline, int *err)
+{
+	bool straight = len >= AMRPC_STRAIGHT_MIN && current->mm && user_backed_iter(send);
+	unsigned int misses = 0;
+	int ret;
+
+	do {
+		ret = try_once(call, t, len, send, recv, straight, deadline, err);
+		if (ret == MISSED)
+			straight = !misses++ && fault_in(send);
+	} while (ret == MISSED);
 	return ret;
 }
 
@@ -122,7 +192,7 @@ out:
  * @len: bytes of the reply's data
  * @send: over them
  *
- * Context: process, may sleep. Return: 0, -ENOMEM or -EFAULT.
+ * Context: process, may sleep. Return: 0, -ENOMEM, -EFAULT or -EINTR.
  */
 int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 		      struct iov_iter *send)
@@ -130,9 +200,16 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 	struct amrpc_call *call = tx->call;
 	struct amrpc_buf *buf = NULL;
 	bool taken = false;
+	size_t room = len;
+	ssize_t done = 0;
 
-	if (len) {
-		buf = amrpc_buf_from_iter(send, len);
+	if (len >= AMRPC_STRAIGHT_MIN) {
+		done = amrpc_straight_give(tx, send, len, &room);
+		if (done < 0)
+			return done;
+	}
+	if (room > done) {
+		buf = amrpc_buf_from_iter(send, room - done);
 		if (IS_ERR(buf))
 			return PTR_ERR(buf);
 	}
@@ -141,6 +218,7 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 		call->rep = p->hdr;
 		call->data.buf = buf;
 		call->data.len = len;
+		call->data.done = done;
 		taken = true;
 	}
 	spin_unlock_bh(&call->lock);

@@ -149,6 +149,12 @@ fail:
 	return ERR_PTR(err);
 }
 
+/* kernel memory a request takes in a queue */
+static size_t tx_bytes(const struct amrpc_tx *tx)
+{
+	return tx->straight ? 0 : tx->data.len;
+}
+
 /* put a request into a queue; port->lock held */
 void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx *tx, bool head)
 {
@@ -156,7 +162,7 @@ void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx 
 	tx->queue = q;
 	tx->state = AMRPC_TX_QUEUED;
 	q->len++;
-	q->bytes += tx->data.len;
+	q->bytes += tx_bytes(tx);
 	if (head) {
 		list_add(&tx->node, &q->list);
 	} else {
@@ -172,7 +178,7 @@ void amrpc_unqueue(struct amrpc_tx *tx)
 
 	list_del_init(&tx->node);
 	q->len--;
-	q->bytes -= tx->data.len;
+	q->bytes -= tx_bytes(tx);
 	tx->queue = NULL;
 }
 
@@ -246,7 +252,7 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 
 static bool room(const struct amrpc_queue *q, const struct amrpc_tx *tx)
 {
-	return q->len < AMRPC_QUEUE_LEN && q->bytes + tx->data.len <= AMRPC_QUEUE_BYTES;
+	return q->len < AMRPC_QUEUE_LEN && q->bytes + tx_bytes(tx) <= AMRPC_QUEUE_BYTES;
 }
 
 /* a listen of @only, or of any file: the best is one with a thread waiting */

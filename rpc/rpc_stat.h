@@ -34,6 +34,8 @@
 	X(QUEUED, "requests_queued", "accepted while no thread was waiting")		\
 	X(REPLY_LOST, "replies_lost", "never acknowledged, given up")			\
 	X(SERVED, "requests_served", "handed to a server thread")			\
+	X(STRAIGHT, "local_straight", "data copied once, from process to process")	\
+	X(STRAIGHT_MISS, "local_missed", "not to be copied so: went through the kernel")	\
 	X(DROP_SHORT, "drop_short", "message shorter than its headers")			\
 	X(DROP_TYPE, "drop_type", "unknown message type")				\
 	X(DROP_NOCALL, "drop_nocall", "no such transaction at the client")		\

@@ -64,12 +64,13 @@ struct amrpc_tx *amrpc_tx_new(struct amrpc_net *an, gfp_t gfp)
  * amrpc_tx_new_local() - a transaction of a client of this namespace
  * @call: client; referenced
  * @req: request header
- * @buf: data or NULL; belongs to the tx on success
+ * @buf: data, belongs to the tx on success; or NULL
+ * @len: bytes of data; without @buf they are in the client's buffer
  *
  * Context: process. Return: tx with one reference, or NULL.
  */
 struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba_header *req,
-				    struct amrpc_buf *buf)
+				    struct amrpc_buf *buf, size_t len)
 {
 	struct amrpc_tx *tx = amrpc_tx_new(call->file->an, GFP_KERNEL_ACCOUNT);
 
@@ -78,7 +79,8 @@ struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba
 	tx->hdr = *req;
 	tx->port = call->port;
 	tx->data.buf = buf;
-	tx->data.len = buf ? buf->len : 0;
+	tx->data.len = len;
+	tx->straight = len && !buf;
 	refcount_inc(&call->ref);
 	tx->call = call;
 	return tx;
