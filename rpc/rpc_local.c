@@ -16,6 +16,10 @@
  * is copied straight between client and server (rpc_straight.c); a request for which that did not
  * work comes back (AMRPC_EV_MISSED), is offered once more with the client's buffer faulted in, and
  * after that goes through the kernel.
+ *
+ * Signals (design 6). Until a server's thread has the request any signal ends the call: it has not
+ * left. Afterwards a fatal one does, and the first one the client handles is passed on: tx->signalled,
+ * as for a remote client; the client waits on. A stop is no business of the server's.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
@@ -36,6 +40,44 @@ static int wait_queued(struct amrpc_call *call, unsigned long deadline)
 	return left < 0 ? -EINTR : amrpc_call_events(call);
 }
 
+/* is a signal pending for which the program has a handler? */
+static bool handled_signal(void)
+{
+	bool handled = false;
+	sigset_t set;
+
+	spin_lock_irq(&current->sighand->siglock);
+	sigorsets(&set, &current->pending.signal, &current->signal->shared_pending.signal);
+	sigandnsets(&set, &set, &current->blocked);
+	for (int sig = 1; sig <= _NSIG && !handled; sig++) {
+		__sighandler_t h = current->sighand->action[sig - 1].sa.sa_handler;
+
+		handled = sigismember(&set, sig) && h != SIG_DFL && h != SIG_IGN;
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+	return handled;
+}
+
+/* a server's thread has it */
+static int wait_taken(struct amrpc_call *call, struct amrpc_tx *tx, unsigned long deadline,
+		      bool *woken)
+{
+	unsigned long tmo = amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline);
+
+	if (!*woken) {
+		long left = wait_event_interruptible_timeout(call->wq, READ_ONCE(call->events), tmo);
+
+		if (left >= 0)
+			return amrpc_call_events(call);
+		/* it stays pending, so from here on only a fatal one can wake us */
+		*woken = true;
+		if (handled_signal())
+			WRITE_ONCE(tx->signalled, true);
+		tmo = amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline);
+	}
+	return amrpc_call_wait(call, tmo);
+}
+
 /* data of the request: NULL when it is copied straight, or there is none */
 static struct amrpc_buf *request_data(const struct iov_iter *send, size_t len, bool straight)
 {
@@ -51,7 +93,7 @@ static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_
 {
 	bool offer = straight || iov_iter_count(recv) >= AMRPC_STRAIGHT_MIN;
 	struct amrpc_net *an = call->file->an;
-	bool queued;
+	bool queued, woken = false;
 	struct amrpc_buf *buf;
 	struct amrpc_tx *tx;
 	int ret;
@@ -88,8 +130,7 @@ static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_
 	}
 	queued = ret == 1;
 	for (;;) {
-		ret = queued ? wait_queued(call, deadline) :
-			amrpc_call_wait(call, amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+		ret = queued ? wait_queued(call, deadline) : wait_taken(call, tx, deadline, &woken);
 		/* also one that was taken is in a queue again when its server had a bad buffer */
 		if (ret <= 0 && amrpc_tx_withdraw(tx)) {
 			/* nobody took it: it has not left */

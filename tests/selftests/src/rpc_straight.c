@@ -540,12 +540,13 @@ static void bad_server(int fd)
 
 /* shared with the servers */
 static struct {
-	_Atomic int got;
+	_Atomic int got, signals;
 } *seen;
 
 static void forget(void)
 {
 	seen->got = 0;
+	seen->signals = 0;
 }
 
 static struct amoeba_iovec hugev[1024];
@@ -570,6 +571,8 @@ static pid_t huge_server(int n, bool answer)
 	while (n--) {
 		if (getreq(fd, &g, b, 20000))
 			_exit(1);
+		if (g.out_flags & AMOEBA_OUT_SIGNAL)
+			seen->signals++;
 		seen->got++;
 		memset(hugebuf, 0xaa, MIB);
 		if (putrep(fd, &g, answer ? b : flat(NULL, 0), NULL))
@@ -685,6 +688,47 @@ static void late(int fd)
 	waitpid(server, &i, 0);
 	munmap(hugebuf, MIB);
 	free(v);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+/* a signal the client handles goes to the server, and the call goes on */
+static void signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	int status, ok = 0, i;
+	pid_t server, client;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	forget();
+	hugebuf = map(MIB);
+	memset(hugebuf, 1, MIB);
+	server = huge_server(1000, false);
+	for (i = 0; i < 20 && !seen->signals; i++) {
+		client = huge_client(false);
+		rpc_sleep_ms(10 + 5 * i);
+		kill(client, SIGUSR1);
+		waitpid(client, &status, 0);
+		/* before it left: aborted */
+		ok += WIFEXITED(status) && (!WEXITSTATUS(status) ||
+					    WEXITSTATUS(status) == -AMOEBA_RPC_ABORTED);
+	}
+	check(ok == i && seen->signals, "a handled signal while it is served is passed on (%d)", i);
+	seen->signals = 0;
+	client = huge_client(false);
+	rpc_sleep_ms(20);
+	kill(client, SIGSTOP);
+	rpc_sleep_ms(20);
+	kill(client, SIGCONT);
+	waitpid(client, &status, 0);
+	check(WIFEXITED(status) && !WEXITSTATUS(status) && !seen->signals,
+	      "stopped and continued: the server does not hear of it");
+	kill(server, SIGKILL);
+	waitpid(server, &status, 0);
+	munmap(hugebuf, MIB);
 }
 
 /* more than the machine has */
@@ -805,6 +849,7 @@ int main(void)
 	bad_server(fd);
 	kills(fd);
 	late(fd);
+	signals();
 	gigabyte(fd);
 	crowd();
 	printf("%d tests, %d failed\n", tests, failed);
