@@ -19,7 +19,8 @@
  *
  * Signals (design 6). Until a server's thread has the request any signal ends the call: it has not
  * left. Afterwards a fatal one does, and the first one the client handles is passed on: tx->signalled,
- * as for a remote client; the client waits on. A stop is no business of the server's.
+ * as for a remote client; the client waits on. A stop is no business of the server's. A cancelled call
+ * is ABORTED when no thread has it, else FAILURE.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
@@ -93,7 +94,7 @@ static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_
 {
 	bool offer = straight || iov_iter_count(recv) >= AMRPC_STRAIGHT_MIN;
 	struct amrpc_net *an = call->file->an;
-	bool queued, woken = false;
+	bool queued, cancelled, woken = false;
 	struct amrpc_buf *buf;
 	struct amrpc_tx *tx;
 	int ret;
@@ -116,7 +117,13 @@ static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_
 	refcount_inc(&tx->ref);
 	if (offer)
 		amrpc_straight_offer(call, send, recv);
+	cancelled = call->cancelled;	/* from here on it is an event */
 	spin_unlock_bh(&call->lock);
+	if (cancelled) {
+		amrpc_tx_put(tx);
+		ret = AMOEBA_RPC_ABORTED;
+		goto out;
+	}
 
 	local_bh_disable();
 	rcu_read_lock();
@@ -160,6 +167,10 @@ static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_
 		}
 		if (ret & AMRPC_EV_REFUSED) {
 			ret = AMRPC_AGAIN;
+			break;
+		}
+		if (ret & AMRPC_EV_CANCEL && !(ret & AMRPC_EV_MISSED)) {
+			ret = amrpc_tx_withdraw(tx) ? AMOEBA_RPC_ABORTED : AMOEBA_RPC_FAILURE;
 			break;
 		}
 		if (ret & AMRPC_EV_MISSED) {
