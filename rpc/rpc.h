@@ -100,6 +100,7 @@ struct amrpc_net {
 	struct net		*net;
 	u8			kid[8];
 	atomic_t		tid;
+	atomic64_t		arrivals;	/* requests queued so far: their order */
 	struct rhashtable	ports;
 	struct rhashtable	txs;
 	struct rhashtable	locs;
@@ -162,7 +163,12 @@ struct amrpc_file {
 	atomic_t		next_handle;	/* generation of handles */
 	spinlock_t		lock;		/* listens, dead */
 	struct list_head	listens;
+	unsigned int		nr_listens;
 	bool			dead;
+	/* declared ports: rpc_listen.c */
+	wait_queue_head_t	wq;		/* told of requests on them */
+	atomic_t		serving;	/* requests in work taken through one */
+	unsigned long		told;		/* jiffies when first told, no sign of life since; 0 */
 	struct list_head	node;		/* an->files */
 	struct work_struct	free_work;
 };
@@ -375,6 +381,9 @@ struct amrpc_tx {
 	bool			hashed;
 	bool			secure;
 	bool			signalled;	/* the client has passed on a signal */
+	bool			declared;	/* counted in file->serving */
+	unsigned int		nr_on;
+	struct amrpc_wait_on	*on;		/* @nr_on listens the thread that has it is at work for */
 	/* reply */
 	bool			wide;		/* as the request, so the reply */
 	u8			rep[AMRPC_MSG_HDR_MAX];
@@ -418,7 +427,9 @@ void amrpc_server_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 			      const struct flip_rx *rx, enum flip_undeliv why);
 void amrpc_tx_refuse(struct amrpc_tx *tx);
 
-int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter *recv);
+int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports,
+		 struct iov_iter *recv);
+void amrpc_give_back(struct list_head *queue);
 void amrpc_listen_released(struct amrpc_tx *tx);
 void amrpc_server_close(struct amrpc_file *f);
 
@@ -443,7 +454,6 @@ struct amrpc_port {
 	spinlock_t		lock;
 	struct list_head	listens;
 	struct amrpc_queue	queue;		/* local requests: for any of the listens */
-	u64			seq;
 	struct rcu_head		rcu;
 };
 
@@ -453,25 +463,40 @@ struct amrpc_listen {
 	struct amrpc_file	*file;
 	struct list_head	on_port;
 	struct list_head	on_file;
-	struct list_head	waiters;	/* struct amrpc_waiter */
+	atomic_t		users;		/* threads that work with it; raised under file->lock */
+	struct list_head	waiters;	/* struct amrpc_wait_on */
 	struct amrpc_queue	queue;		/* remote requests: addressed to this file */
-	unsigned int		serving;	/* taken and not answered */
+	unsigned int		serving;	/* taken, through it or its list, and not answered */
 	unsigned long		last;		/* jiffies of the last getreq or putrep */
+	bool			declared;	/* by AMOEBA_LISTEN; file->lock and port->lock */
+	bool			off;		/* taken back, and not waited for since */
 };
 
-/* a thread in getreq */
+/* a thread in getreq; it stands in line at each of its ports, and whoever sets @tx first has it */
 struct amrpc_waiter {
-	struct list_head	node;
 	wait_queue_head_t	wq;
-	struct amrpc_tx		*tx;
-	bool			gone;		/* the file was closed */
+	struct amrpc_tx		*tx;		/* cmpxchg() from NULL: its request, or why none */
+	unsigned int		nr;
+	struct amrpc_wait_on	*on;		/* @nr of them */
 };
 
-struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, const u8 get[AMOEBA_PORT_SIZE]);
+struct amrpc_wait_on {
+	struct list_head	node;		/* listen->waiters; port->lock */
+	struct amrpc_listen	*listen;
+	struct amrpc_waiter	*w;
+};
+
+struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 get);
+void amrpc_listen_put(struct amrpc_listen *l);
 void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue);
+bool amrpc_listen_alive(const struct amrpc_listen *l);
+void amrpc_listen_take(struct amrpc_listen *l, struct amrpc_tx *tx);
+void amrpc_listen_purge(struct amrpc_listen *l, struct list_head *to);
 void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx *tx, bool head);
 void amrpc_unqueue(struct amrpc_tx *tx);
+bool amrpc_port_peek(struct amrpc_listen *l, u64 *seq);
 struct amrpc_tx *amrpc_port_next(struct amrpc_listen *l);
+void amrpc_port_return(struct amrpc_listen *l, struct amrpc_tx *tx);
 struct amrpc_port *amrpc_port_find(struct amrpc_net *an, u64 port);	/* rcu */
 bool amrpc_port_served(struct amrpc_net *an, u64 port);
 int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
@@ -480,6 +505,21 @@ struct flip_ep *amrpc_port_answer(struct amrpc_net *an, u64 port, u16 *idx,
 				  struct amrpc_file **file);
 int amrpc_ports_init(struct amrpc_net *an);
 void amrpc_ports_exit(struct amrpc_net *an);
+
+/* ---- rpc_listen.c ------------------------------------------------------------------------------- */
+
+int amrpc_listen(struct amrpc_file *f, const u64 *ports, unsigned int nr);
+int amrpc_unlisten(struct amrpc_file *f, const u64 *ports, unsigned int nr);
+__poll_t amrpc_listen_poll(struct amrpc_file *f);
+struct amrpc_tx *amrpc_listened_next(struct amrpc_file *f);
+void amrpc_listen_reap(struct amrpc_file *f);
+
+/* a file that serves shows that it lives */
+static inline void amrpc_file_lives(struct amrpc_file *f)
+{
+	if (READ_ONCE(f->told))
+		WRITE_ONCE(f->told, 0);
+}
 
 /* ---- rpc_rx.c ------------------------------------------------------------------------------------ */
 

@@ -7,14 +7,16 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
+#include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "rpc.h"
 
-/* the first versions of the structures: shorter ones never existed */
+/* of the structures that begin with a header; the others: their first version */
 #define MIN_SIZE	offsetofend(struct amoeba_header, size)
+#define MIN_LISTEN	offsetofend(struct amoeba_listen, flags)
 
 static int amrpc_open(struct inode *inode, struct file *file)
 {
@@ -33,9 +35,9 @@ static int amrpc_release(struct inode *inode, struct file *file)
 }
 
 /* take the argument in: what is missing is zero, what is too much must be */
-static int arg_in(void *dst, size_t ksize, const void __user *arg, size_t usize)
+static int arg_in(void *dst, size_t ksize, const void __user *arg, size_t usize, size_t least)
 {
-	if (usize < MIN_SIZE)
+	if (usize < least)
 		return -EINVAL;
 	return copy_struct_from_user(dst, ksize, arg, usize);
 }
@@ -54,10 +56,12 @@ static int do_info(struct amrpc_file *f, void __user *arg, size_t usize)
 {
 	struct amoeba_info info = {
 		.abi = AMOEBA_ABI_VERSION,
-		.features = AMOEBA_FEAT_TRANS,
+		.features = AMOEBA_FEAT_TRANS | AMOEBA_FEAT_PORTS | AMOEBA_FEAT_LISTEN,
 		.max_data = AMOEBA_MAX_DATA,
 		.max_iov = AMRPC_MAX_IOV,
 		.max_open = AMRPC_MAX_OPEN,
+		.max_ports = AMOEBA_MAX_PORTS,
+		.max_listen = AMOEBA_MAX_LISTEN,
 	};
 
 	flip_addr_store(info.address, flip_ep_addr(f->ep));
@@ -73,7 +77,7 @@ static int do_trans(struct amrpc_file *f, void __user *arg, size_t usize)
 	struct amoeba_trans t;
 	int err;
 
-	err = arg_in(&t, sizeof(t), arg, usize);
+	err = arg_in(&t, sizeof(t), arg, usize, MIN_SIZE);
 	if (err)
 		return err;
 	if (t.reserved || t.flags & ~AMOEBA_TRANS_FLAGS || !header_ok(&t.req))
@@ -91,18 +95,59 @@ static int do_trans(struct amrpc_file *f, void __user *arg, size_t usize)
 	return err;
 }
 
-static int getreq(struct amrpc_file *f, struct amoeba_getreq *g)
+/* the ports of a call in key form, to be freed; ERR_PTR(-EINVAL), -EFAULT, -ENOMEM */
+static u64 *import_ports(u64 addr, u32 nr)
+{
+	u8 (*raw)[8];
+	u64 *ports;
+
+	if (nr > AMOEBA_MAX_PORTS)
+		return ERR_PTR(-EINVAL);
+	raw = memdup_user(u64_to_user_ptr(addr), nr * sizeof(*raw));
+	if (IS_ERR(raw))
+		return ERR_CAST(raw);
+	ports = kmalloc_array(nr, sizeof(*ports), GFP_KERNEL_ACCOUNT);
+	if (!ports)
+		ports = ERR_PTR(-ENOMEM);
+	for (u32 i = 0; i < nr && !IS_ERR(ports); i++) {
+		ports[i] = amrpc_port_key(raw[i]);
+		if (!ports[i] || raw[i][6] || raw[i][7]) {
+			kfree(ports);
+			ports = ERR_PTR(-EINVAL);
+		}
+	}
+	kfree_sensitive(raw);
+	return ports;
+}
+
+/* which ports a getreq is for: @one, or a list to be freed, or none with AMOEBA_GETREQ_LISTENED */
+static int getreq_ports(const struct amoeba_getreq *g, u64 *one, u64 **list)
+{
+	unsigned int ways;
+
+	*list = NULL;
+	*one = amrpc_port_key(g->hdr.port);
+	if (g->reserved || g->flags & ~AMOEBA_GETREQ_FLAGS || !header_ok(&g->hdr))
+		return -EINVAL;
+	ways = !!*one + !!g->nports + !!(g->flags & AMOEBA_GETREQ_LISTENED);
+	if (ways != 1 || (g->ports && !g->nports))
+		return -EINVAL;
+	if (!g->nports)
+		return 0;
+	*list = import_ports(g->ports, g->nports);
+	return PTR_ERR_OR_ZERO(*list);
+}
+
+static int getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports)
 {
 	struct iov_iter recv;
 	struct iovec *iov;
 	int err;
 
-	if (g->reserved || g->flags & ~AMOEBA_GETREQ_FLAGS || !header_ok(&g->hdr))
-		return -EINVAL;
 	err = amrpc_import(&g->recv, false, &iov, &recv);
 	if (err)
 		return err;
-	err = amrpc_getreq(f, g, &recv);
+	err = amrpc_getreq(f, g, ports, &recv);
 	kfree(iov);
 	return err;
 }
@@ -126,12 +171,17 @@ static int putrep(struct amrpc_file *f, struct amoeba_putrep *p)
 static int do_getreq(struct amrpc_file *f, void __user *arg, size_t usize)
 {
 	struct amoeba_getreq g;
+	u64 one, *list;
 	int err;
 
-	err = arg_in(&g, sizeof(g), arg, usize);
+	err = arg_in(&g, sizeof(g), arg, usize, MIN_SIZE);
 	if (err)
 		return err;
-	err = getreq(f, &g);
+	err = getreq_ports(&g, &one, &list);
+	if (err)
+		return err;
+	err = getreq(f, &g, list ?: &one);
+	kfree_sensitive(list);
 	if (err)
 		return err;
 	return arg_out(arg, &g, sizeof(g), usize);
@@ -142,7 +192,7 @@ static int do_putrep(struct amrpc_file *f, void __user *arg, size_t usize)
 	struct amoeba_putrep p;
 	int err;
 
-	err = arg_in(&p, sizeof(p), arg, usize);
+	err = arg_in(&p, sizeof(p), arg, usize, MIN_SIZE);
 	if (err)
 		return err;
 	err = putrep(f, &p);
@@ -155,28 +205,57 @@ static int do_putrep_getreq(struct amrpc_file *f, void __user *arg, size_t usize
 {
 	struct amoeba_putrep_getreq __user *u = arg;
 	struct amoeba_putrep_getreq pg;
+	u64 one, *list;
 	int err;
 
-	err = arg_in(&pg, sizeof(pg), arg, usize);
+	err = arg_in(&pg, sizeof(pg), arg, usize,
+		     offsetofend(struct amoeba_putrep_getreq, get.hdr));
 	if (err)
 		return err;
-	if (pg.get.reserved || pg.get.flags & ~AMOEBA_GETREQ_FLAGS || !header_ok(&pg.get.hdr))
-		return -EINVAL;		/* before anything is answered */
+	err = getreq_ports(&pg.get, &one, &list);	/* before anything is answered */
+	if (err)
+		return err;
 	if (pg.put.handle) {
 		err = putrep(f, &pg.put);
 		if (err)
-			return err;
+			goto free;
 		/* the wait may end with an errno: say now that the reply is out */
 		pg.put.handle = 0;
+		err = -EFAULT;
 		if (put_user(pg.put.verdict, &u->put.verdict) ||
 		    put_user(pg.put.handle, &u->put.handle))
-			return -EFAULT;
+			goto free;
 	}
-	err = getreq(f, &pg.get);
+	err = getreq(f, &pg.get, list ?: &one);
+	if (!err)
+		err = arg_out(&u->get, &pg.get, sizeof(pg.get),
+			      usize - offsetof(struct amoeba_putrep_getreq, get));
+free:
+	kfree_sensitive(list);
+	return err;
+}
+
+static int do_listen(struct amrpc_file *f, void __user *arg, size_t usize)
+{
+	struct amoeba_listen l;
+	u64 *ports = NULL;
+	bool off;
+	int err;
+
+	err = arg_in(&l, sizeof(l), arg, usize, MIN_LISTEN);
 	if (err)
 		return err;
-	return arg_out(&u->get, &pg.get, sizeof(pg.get),
-		       usize - offsetof(struct amoeba_putrep_getreq, get));
+	off = l.flags & AMOEBA_LISTEN_OFF;
+	if (l.flags & ~AMOEBA_LISTEN_FLAGS || (!l.nports && (!off || l.ports)))
+		return -EINVAL;
+	if (l.nports) {
+		ports = import_ports(l.ports, l.nports);
+		if (IS_ERR(ports))
+			return PTR_ERR(ports);
+	}
+	err = off ? amrpc_unlisten(f, ports, l.nports) : amrpc_listen(f, ports, l.nports);
+	kfree_sensitive(ports);
+	return err;
 }
 
 static long amrpc_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
@@ -197,18 +276,27 @@ static long amrpc_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	case _IOC_NR(AMOEBA_PUTREP):
 		return do_putrep(f, arg, usize);
 	case _IOC_NR(AMOEBA_PUTREP_GETREQ):
-		if (usize < offsetofend(struct amoeba_putrep_getreq, get.hdr))
-			return -EINVAL;
 		return do_putrep_getreq(f, arg, usize);
+	case _IOC_NR(AMOEBA_LISTEN):
+		return do_listen(f, arg, usize);
 	default:
 		return -ENOTTY;
 	}
+}
+
+static __poll_t amrpc_poll(struct file *file, poll_table *wait)
+{
+	struct amrpc_file *f = file->private_data;
+
+	poll_wait(file, &f->wq, wait);
+	return amrpc_listen_poll(f);
 }
 
 static const struct file_operations amrpc_fops = {
 	.owner		= THIS_MODULE,
 	.open		= amrpc_open,
 	.release	= amrpc_release,
+	.poll		= amrpc_poll,
 	.unlocked_ioctl	= amrpc_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 };
@@ -226,9 +314,10 @@ int amrpc_dev_init(void)
 	BUILD_BUG_ON(sizeof(struct amoeba_header) != 64);
 	BUILD_BUG_ON(sizeof(struct amoeba_buf) != 24);
 	BUILD_BUG_ON(sizeof(struct amoeba_trans) != 208);
-	BUILD_BUG_ON(sizeof(struct amoeba_getreq) != 120);
+	BUILD_BUG_ON(sizeof(struct amoeba_getreq) != 136);
 	BUILD_BUG_ON(sizeof(struct amoeba_putrep) != 104);
-	BUILD_BUG_ON(sizeof(struct amoeba_info) != 40);
+	BUILD_BUG_ON(sizeof(struct amoeba_listen) != 16);
+	BUILD_BUG_ON(sizeof(struct amoeba_info) != 48);
 	return misc_register(&amrpc_miscdev);
 }
 

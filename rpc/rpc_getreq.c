@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Threads that serve: getreq, which hands a request out, and the end of the file they served with.
+ *
+ * DESIGN NOTES
+ *
+ * A thread waits for one port or for a list of them, standing in line at each (rpc_port.c). The array
+ * that keeps its places (struct amrpc_wait_on) belongs to the waiter, and after that to the
+ * request it got (tx->on), until that is answered: meanwhile the thread is at work for all its ports.
+ * Each listen of it has a user, so it is not freed. Requests for a list are taken in the order in which
+ * they came, whatever their port; those that meet a waiting thread need no order.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "rpc.h"
-
-/* it is in a thread's hands; port->lock held */
-static void taken(struct amrpc_listen *l, struct amrpc_tx *tx)
-{
-	tx->state = AMRPC_TX_SERVING;
-	tx->listen = l;
-	l->serving++;
-}
 
 /**
  * amrpc_listen_released() - a request is not in a thread's hands any more
@@ -24,68 +25,201 @@ static void taken(struct amrpc_listen *l, struct amrpc_tx *tx)
 void amrpc_listen_released(struct amrpc_tx *tx)
 {
 	struct amrpc_listen *l = tx->listen;
+	struct amrpc_port *p = l->port;
+	struct amrpc_file *f = l->file;
 
-	spin_lock_bh(&l->port->lock);
+	spin_lock_bh(&p->lock);
 	l->serving--;
 	l->last = jiffies;
 	tx->listen = NULL;
-	spin_unlock_bh(&l->port->lock);
+	if (tx->declared)
+		atomic_dec(&f->serving);
+	spin_unlock_bh(&p->lock);	/* from here on the listen may be freed */
+
+	for (unsigned int i = 0; i < tx->nr_on; i++) {
+		l = tx->on[i].listen;
+		spin_lock_bh(&l->port->lock);
+		l->serving--;
+		l->last = jiffies;
+		spin_unlock_bh(&l->port->lock);
+		amrpc_listen_put(l);
+	}
+	kfree(tx->on);
+	tx->on = NULL;
+	tx->nr_on = 0;
 }
 
-/* the next request for this listen, with the queue's reference; sleeps. @deadline 0: none */
-static struct amrpc_tx *wait_request(struct amrpc_listen *l, bool nonblock, unsigned long deadline)
+/* it is at work for all ports of its list; takes @w->on and its users over */
+static void keep_list(struct amrpc_tx *tx, struct amrpc_waiter *w)
 {
-	struct amrpc_port *p = l->port;
-	struct amrpc_waiter w;
+	for (unsigned int i = 0; i < w->nr; i++) {
+		struct amrpc_listen *l = w->on[i].listen;
+
+		spin_lock_bh(&l->port->lock);
+		l->serving++;
+		spin_unlock_bh(&l->port->lock);
+	}
+	tx->on = w->on;
+	tx->nr_on = w->nr;
+}
+
+/* the oldest request waiting for any of the listens, or NULL */
+static struct amrpc_tx *take_oldest(struct amrpc_waiter *w)
+{
 	struct amrpc_tx *tx;
-	long left;
+
+	for (;;) {
+		struct amrpc_listen *l, *best = NULL;
+		u64 seq, oldest = 0;
+
+		for (unsigned int i = 0; i < w->nr; i++) {
+			l = w->on[i].listen;
+			spin_lock_bh(&l->port->lock);
+			if (amrpc_port_peek(l, &seq) && (!best || seq < oldest)) {
+				best = l;
+				oldest = seq;
+			}
+			spin_unlock_bh(&l->port->lock);
+		}
+		if (!best)
+			return NULL;
+		spin_lock_bh(&best->port->lock);
+		tx = amrpc_port_next(best);
+		if (tx)
+			amrpc_listen_take(best, tx);
+		spin_unlock_bh(&best->port->lock);
+		if (tx)
+			return tx;
+		/* another thread was faster; there may be more */
+	}
+}
+
+/*
+ * Stand in line at one port, or take what is waiting there: the usual server, with its lock taken once.
+ * Returns its request, ERR_PTR(-EAGAIN) with @nonblock, or NULL.
+ */
+static struct amrpc_tx *enter_one(struct amrpc_wait_on *on, bool nonblock)
+{
+	struct amrpc_listen *l = on->listen;
+	struct amrpc_port *p = l->port;
+	struct amrpc_tx *tx;
 
 	spin_lock_bh(&p->lock);
+	l->off = false;
 	tx = amrpc_port_next(l);
 	if (tx) {
-		taken(l, tx);
-		spin_unlock_bh(&p->lock);
+		amrpc_listen_take(l, tx);
+	} else if (nonblock) {
+		l->last = jiffies;
+		tx = ERR_PTR(-EAGAIN);
+	} else {
+		list_add(&on->node, &l->waiters);	/* the one that ran last is warm */
+	}
+	spin_unlock_bh(&p->lock);
+	return tx;
+}
+
+/* stand in line everywhere; false when there is something to take already */
+static bool enter_all(struct amrpc_waiter *w)
+{
+	for (unsigned int i = 0; i < w->nr; i++) {
+		struct amrpc_listen *l = w->on[i].listen;
+		bool waiting;
+		u64 seq;
+
+		spin_lock_bh(&l->port->lock);
+		l->off = false;
+		waiting = amrpc_port_peek(l, &seq);
+		if (!waiting)
+			list_add(&w->on[i].node, &l->waiters);
+		spin_unlock_bh(&l->port->lock);
+		if (waiting)
+			return false;
+	}
+	return true;
+}
+
+/* out of all lines; the request it was given meanwhile, or @why */
+static struct amrpc_tx *leave(struct amrpc_waiter *w, int why)
+{
+	struct amrpc_tx *tx = cmpxchg(&w->tx, NULL, ERR_PTR(why));
+
+	for (unsigned int i = 0; i < w->nr; i++) {
+		struct amrpc_listen *l = w->on[i].listen;
+
+		spin_lock_bh(&l->port->lock);
+		list_del_init(&w->on[i].node);
+		l->last = jiffies;
+		spin_unlock_bh(&l->port->lock);
+	}
+	return tx ?: ERR_PTR(why);
+}
+
+/* the next request for the listens of @w, with the queue's reference; sleeps. @deadline 0: none */
+static struct amrpc_tx *wait_request(struct amrpc_file *f, struct amrpc_waiter *w, bool nonblock,
+				     unsigned long deadline)
+{
+	struct amrpc_tx *tx;
+	long left;
+	bool entered;
+
+	for (;;) {
+		w->tx = NULL;
+		if (w->nr == 1) {
+			tx = enter_one(w->on, nonblock);
+			if (tx)
+				break;
+		} else {
+			tx = take_oldest(w);
+			if (tx)
+				break;
+			entered = enter_all(w);
+			if (!entered || nonblock) {
+				tx = leave(w, -EAGAIN);
+				if (!IS_ERR(tx) || entered)
+					break;
+				continue;
+			}
+		}
+		smp_mb();	/* the waiter is seen before we look who is looking for one */
+		for (unsigned int i = 0; i < w->nr; i++)
+			amrpc_loc_wake(f->an, w->on[i].listen->port->port);
+
+		left = wait_event_interruptible_timeout(w->wq, READ_ONCE(w->tx),
+				amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+		/* one that was given is accepted, even when a signal is pending */
+		return leave(w, left < 0 ? -EINTR : -ETIMEDOUT);
+	}
+	if (!IS_ERR(tx))
 		amrpc_tx_disarm(tx);
-		return tx;
-	}
-	if (nonblock) {
-		l->last = jiffies;
-		spin_unlock_bh(&p->lock);
-		return ERR_PTR(-EAGAIN);
-	}
-	w.tx = NULL;
-	init_waitqueue_head(&w.wq);
-	list_add(&w.node, &l->waiters);		/* the one that ran last is warm */
-	spin_unlock_bh(&p->lock);
-	smp_mb();	/* the waiter is seen before we look who is looking for one */
-	amrpc_loc_wake(l->file->an, p->port);
+	return tx;
+}
 
-	left = wait_event_interruptible_timeout(w.wq, READ_ONCE(w.tx),
-			amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+/* the next request for any declared port; sleeps */
+static struct amrpc_tx *wait_listened(struct amrpc_file *f, bool nonblock, unsigned long deadline)
+{
+	struct amrpc_tx *tx = amrpc_listened_next(f);
+	long left = 0;
 
-	spin_lock_bh(&p->lock);
-	tx = w.tx;
-	if (!tx) {
-		list_del(&w.node);
-		l->last = jiffies;
-	}
-	spin_unlock_bh(&p->lock);
+	if (!tx && !nonblock)
+		left = wait_event_interruptible_timeout(f->wq, (tx = amrpc_listened_next(f)),
+				amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 	if (tx)
-		return tx;	/* even when a signal is pending: it is accepted */
+		return tx;
+	if (nonblock)
+		return ERR_PTR(-EAGAIN);
 	return ERR_PTR(left < 0 ? -EINTR : -ETIMEDOUT);
 }
 
-/* a thread has it but could not take its data: back to the head of the queue */
-static void requeue(struct amrpc_listen *l, struct amrpc_tx *tx)
+/* a thread has it but could not take its data */
+static void requeue(struct amrpc_tx *tx)
 {
-	struct amrpc_port *p = l->port;
+	struct amrpc_listen *l = tx->listen;
 
+	atomic_inc(&l->users);		/* it is serving, so nobody frees it */
 	amrpc_listen_released(tx);
-	spin_lock_bh(&p->lock);
-	amrpc_enqueue(p, &l->queue, tx, true);
-	spin_unlock_bh(&p->lock);
-	if (!tx->call)
-		amrpc_tx_arm(tx, AMRPC_QUEUE_MS);
+	amrpc_port_return(l, tx);
+	amrpc_listen_put(l);
 }
 
 /* never 0, which is no handle */
@@ -99,35 +233,91 @@ static u64 new_handle(struct amrpc_file *f, u32 idx)
 	return (u64)generation << 16 | idx;
 }
 
+/* the listens of all ports of a list, each with a user */
+static int get_listens(struct amrpc_file *f, const u64 *ports, struct amrpc_waiter *w)
+{
+	for (unsigned int i = 0; i < w->nr; i++) {
+		struct amrpc_listen *l = amrpc_listen_get(f, ports[i]);
+
+		if (IS_ERR(l)) {
+			while (i--)
+				amrpc_listen_put(w->on[i].listen);
+			return PTR_ERR(l);
+		}
+		w->on[i].listen = l;
+		w->on[i].w = w;
+		INIT_LIST_HEAD(&w->on[i].node);
+	}
+	return 0;
+}
+
+static struct amrpc_tx *next_request(struct amrpc_file *f, struct amoeba_getreq *g,
+				     const u64 *ports, unsigned int nr, unsigned long deadline)
+{
+	bool nonblock = g->flags & AMOEBA_GETREQ_NONBLOCK;
+	struct amrpc_wait_on one;
+	struct amrpc_waiter w = { .nr = nr, .on = &one };
+	struct amrpc_tx *tx;
+	int err;
+
+	if (nr > 1) {
+		w.on = kmalloc_array(nr, sizeof(*w.on), GFP_KERNEL_ACCOUNT);
+		if (!w.on)
+			return ERR_PTR(-ENOMEM);
+	}
+	init_waitqueue_head(&w.wq);
+	err = get_listens(f, ports, &w);
+	if (err) {
+		tx = ERR_PTR(err);
+		goto free;
+	}
+	tx = wait_request(f, &w, nonblock, deadline);
+	if (!IS_ERR(tx))
+		while (w.on[g->index].listen != tx->listen)
+			g->index++;
+	if (!IS_ERR(tx) && nr > 1) {
+		keep_list(tx, &w);
+		return tx;
+	}
+	for (unsigned int i = 0; i < nr; i++)
+		amrpc_listen_put(w.on[i].listen);
+free:
+	if (w.on != &one)
+		kfree(w.on);
+	return tx;
+}
+
 /**
  * amrpc_getreq() - wait for a request
  * @f: open file of the server
- * @g: argument; hdr, handle, len and out_flags are filled
+ * @g: argument; hdr, handle, len, out_flags and index are filled
+ * @ports: get-ports, key form: that of @g->hdr, or @g->nports of the list; not looked at with
+ *	AMOEBA_GETREQ_LISTENED
  * @recv: over the caller's buffer
  *
- * Context: process, sleeps. Return: 0; -EINVAL: null port; -EAGAIN; -EINTR; -ETIMEDOUT;
- * -EFAULT: the request goes to the next getreq, and so it does when a fatal signal ends the
- * copying of its data; -ENOBUFS: too many transactions open.
+ * Context: process, sleeps. Return: 0; -EAGAIN; -EINTR; -ETIMEDOUT; -EFAULT: the request goes to the
+ * next getreq, and so it does when a fatal signal ends the copying of its data; -ENOBUFS: too many
+ * transactions open, or too many ports; -ENOMEM.
  */
-int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, struct iov_iter *recv)
+int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports,
+		 struct iov_iter *recv)
 {
 	size_t room = iov_iter_count(recv);
 	struct iov_iter to = *recv;
 	unsigned long deadline = 0;
-	struct amrpc_listen *l;
 	struct amrpc_tx *tx;
 	u32 idx;
 	int err;
 
-	if (!amrpc_port_key(g->hdr.port))
-		return -EINVAL;
-	l = amrpc_listen_get(f, g->hdr.port);
-	if (IS_ERR(l))
-		return PTR_ERR(l);
 	if (g->timeout_ms)
 		deadline = (jiffies + msecs_to_jiffies(g->timeout_ms)) ?: 1;
 next:
-	tx = wait_request(l, g->flags & AMOEBA_GETREQ_NONBLOCK, deadline);
+	amrpc_file_lives(f);
+	g->index = 0;
+	if (g->flags & AMOEBA_GETREQ_LISTENED)
+		tx = wait_listened(f, g->flags & AMOEBA_GETREQ_NONBLOCK, deadline);
+	else
+		tx = next_request(f, g, ports, g->nports ?: 1, deadline);
 	if (IS_ERR(tx))
 		return PTR_ERR(tx);
 
@@ -136,7 +326,7 @@ next:
 	err = xa_alloc_bh(&f->served, &idx, tx, XA_LIMIT(0, AMRPC_MAX_OPEN - 1),
 			  GFP_KERNEL_ACCOUNT);
 	if (err) {
-		requeue(l, tx);
+		requeue(tx);
 		amrpc_tx_put(tx);
 		return err == -EBUSY ? -ENOBUFS : err;
 	}
@@ -155,7 +345,7 @@ next:
 	}
 	if (err) {
 		xa_erase_bh(&f->served, idx);
-		requeue(l, tx);
+		requeue(tx);
 		amrpc_tx_put(tx);
 		return err;
 	}
@@ -181,6 +371,9 @@ next:
 
 static void abandon(struct amrpc_tx *tx)
 {
+	kfree(tx->on);		/* its listens are gone */
+	tx->on = NULL;
+	tx->nr_on = 0;
 	if (tx->call) {
 		amrpc_call_event(tx->call, AMRPC_EV_FAIL);
 		return;
@@ -189,6 +382,27 @@ static void abandon(struct amrpc_tx *tx)
 	amrpc_tx_finish(tx, false);
 	amrpc_count(tx->an, FAIL_TX);
 	amrpc_tx_send(tx, AMRPC_FAIL, 0, 0, 0);
+}
+
+/**
+ * amrpc_give_back() - requests no thread has seen, whose server goes: surely not executed
+ * @queue: of amrpc_listen_purge() or amrpc_listen_free()
+ *
+ * Context: process.
+ */
+void amrpc_give_back(struct list_head *queue)
+{
+	struct amrpc_tx *tx, *next;
+
+	list_for_each_entry_safe(tx, next, queue, node) {
+		list_del_init(&tx->node);
+		amrpc_tx_disarm(tx);
+		if (tx->call)
+			amrpc_call_event(tx->call, AMRPC_EV_REFUSED);
+		else
+			amrpc_tx_refuse(tx);
+		amrpc_tx_put(tx);
+	}
 }
 
 /**
@@ -202,7 +416,7 @@ static void abandon(struct amrpc_tx *tx)
 void amrpc_server_close(struct amrpc_file *f)
 {
 	struct amrpc_listen *l, *next_l;
-	struct amrpc_tx *tx, *next;
+	struct amrpc_tx *tx;
 	LIST_HEAD(listens);
 	LIST_HEAD(queue);
 	unsigned long idx;
@@ -212,17 +426,11 @@ void amrpc_server_close(struct amrpc_file *f)
 	list_splice_init(&f->listens, &listens);
 	spin_unlock_bh(&f->lock);
 
+	spin_lock_bh(&f->an->ports_lock);
 	list_for_each_entry_safe(l, next_l, &listens, on_file)
 		amrpc_listen_free(l, &queue);
-	list_for_each_entry_safe(tx, next, &queue, node) {
-		list_del_init(&tx->node);
-		amrpc_tx_disarm(tx);
-		if (tx->call)
-			amrpc_call_event(tx->call, AMRPC_EV_REFUSED);
-		else
-			amrpc_tx_refuse(tx);
-		amrpc_tx_put(tx);
-	}
+	spin_unlock_bh(&f->an->ports_lock);
+	amrpc_give_back(&queue);
 	xa_for_each(&f->served, idx, tx) {
 		xa_erase_bh(&f->served, idx);
 		abandon(tx);

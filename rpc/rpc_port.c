@@ -3,14 +3,25 @@
  * Ports served in a namespace: who waits for requests on them, and the bounded queue of each
  * server for requests that come while all its threads are at work.
  *
- * A file becomes a server of a port (a listen) with its first getreq on it. While its threads are
- * at work its requests wait here, instead of being refused and storming back; when no thread has
- * waited and none has worked for AMRPC_IDLE it counts as not there, as the original's do at once.
+ * A file becomes a server of a port (a listen) with its first getreq on it, or by AMOEBA_LISTEN
+ * (rpc_listen.c). While its threads are at work its requests wait here, instead of being refused and
+ * storming back; when no thread has waited and none has worked for AMRPC_IDLE it counts as not there,
+ * as the original's do at once. A thread that waited for a list of ports is at work for all of them.
  *
  * A remote request names the file by its FLIP address and waits in the queue of the listen; a local
  * one is for any server of the namespace and waits in the queue of the port. All under port->lock;
  * look-up of ports is RCU.
+ *
+ * A thread stands in line at each port of its list (struct amrpc_wait_on). Who has a request for it
+ * sets waiter->tx from NULL, under the lock of that port; so does the thread itself, with an error,
+ * when it stops waiting. The first one wins; one who loses takes the stale entry off and looks for
+ * another thread. The thread takes the lock of each of its ports before it leaves, so that nobody
+ * has the waiter in hand any more.
+ *
+ * A listen lives until its file is closed, or until it is taken back and no thread works with it
+ * (users, serving).
  */
+#include <linux/poll.h>
 #include <linux/slab.h>
 #include <net/amcap.h>
 
@@ -32,11 +43,27 @@ struct amrpc_port *amrpc_port_find(struct amrpc_net *an, u64 port)
 	return rhashtable_lookup(&an->ports, &port, port_params);
 }
 
-/* is a thread waiting, or can one be expected back soon? port->lock held */
-static bool listen_alive(const struct amrpc_listen *l)
+/* the file was told of requests AMRPC_QUEUE_MS ago and has neither asked nor taken one since */
+static bool deaf(const struct amrpc_file *f)
 {
-	return !list_empty(&l->waiters) || l->serving ||
-	       time_before(jiffies, l->last + AMRPC_IDLE);
+	unsigned long told = READ_ONCE(f->told);
+
+	return told && time_after_eq(jiffies, told + msecs_to_jiffies(AMRPC_QUEUE_MS));
+}
+
+/* is a thread waiting, or can one be expected back soon? port->lock held */
+bool amrpc_listen_alive(const struct amrpc_listen *l)
+{
+	const struct amrpc_file *f = l->file;
+
+	lockdep_assert_held(&l->port->lock);
+	if (!list_empty(&l->waiters))
+		return true;
+	if (l->off)
+		return false;
+	if (l->serving || time_before(jiffies, l->last + AMRPC_IDLE))
+		return true;
+	return l->declared && (atomic_read(&f->serving) || !deaf(f));
 }
 
 /* does anybody in the namespace serve it? any context */
@@ -51,7 +78,7 @@ bool amrpc_port_served(struct amrpc_net *an, u64 port)
 	if (p) {
 		spin_lock_bh(&p->lock);
 		list_for_each_entry(l, &p->listens, on_port) {
-			served = listen_alive(l);
+			served = amrpc_listen_alive(l);
 			if (served)
 				break;
 		}
@@ -64,30 +91,35 @@ bool amrpc_port_served(struct amrpc_net *an, u64 port)
 /**
  * amrpc_listen_get() - make a file a server of a port, or find that it is one
  * @f: file
- * @get: get-port
+ * @secret: get-port, key form
  *
- * Context: process. Return: listen, which lives as long as the file is open, or ERR_PTR(-ENOMEM),
- * ERR_PTR(-EBADF) when the file is being closed.
+ * Context: process. Return: listen with a user, to be given up by amrpc_listen_put(), or
+ * ERR_PTR(-ENOMEM), ERR_PTR(-ENOBUFS): AMOEBA_MAX_LISTEN ports in use, ERR_PTR(-EBADF) when the file
+ * is being closed.
  */
-struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, const u8 get[AMOEBA_PORT_SIZE])
+struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 {
-	u64 port, secret = amrpc_port_key(get);
+	u8 get[AMOEBA_PORT_SIZE], put[AMOEBA_PORT_SIZE];
 	struct amrpc_net *an = f->an;
 	struct amrpc_listen *l, *new;
 	struct amrpc_port *p, *newp;
-	u8 put[AMOEBA_PORT_SIZE];
+	u64 port;
 	int err;
 
 	/* by the get-port: the one-way function costs as much as all the rest of getreq */
 	spin_lock_bh(&f->lock);
 	list_for_each_entry(l, &f->listens, on_file) {
 		if (l->get == secret) {
+			atomic_inc(&l->users);
 			spin_unlock_bh(&f->lock);
 			return l;
 		}
 	}
 	spin_unlock_bh(&f->lock);
 
+	if (READ_ONCE(f->nr_listens) >= AMOEBA_MAX_LISTEN)
+		amrpc_listen_reap(f);
+	amrpc_port_bytes(secret, get);
 	amcap_one_way(get, put);
 	port = amrpc_port_key(put);
 
@@ -100,6 +132,7 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, const u8 get[AMOEBA_
 	}
 	new->file = f;
 	new->get = secret;
+	atomic_set(&new->users, 1);
 	INIT_LIST_HEAD(&new->waiters);
 	INIT_LIST_HEAD(&new->queue.list);
 	new->last = jiffies;
@@ -116,12 +149,17 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, const u8 get[AMOEBA_
 	}
 	list_for_each_entry(l, &f->listens, on_file) {
 		if (l->port->port == port) {	/* another thread was faster */
+			atomic_inc(&l->users);
 			spin_unlock(&f->lock);
 			spin_unlock_bh(&an->ports_lock);
 			kfree(new);
 			kfree(newp);
 			return l;
 		}
+	}
+	if (f->nr_listens >= AMOEBA_MAX_LISTEN) {
+		err = -ENOBUFS;
+		goto fail;
 	}
 	p = rhashtable_lookup_fast(&an->ports, &port, port_params);
 	if (!p) {
@@ -136,6 +174,7 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, const u8 get[AMOEBA_
 	list_add_tail(&new->on_port, &p->listens);
 	spin_unlock(&p->lock);
 	list_add(&new->on_file, &f->listens);
+	f->nr_listens++;
 	spin_unlock(&f->lock);
 	spin_unlock_bh(&an->ports_lock);
 	kfree(newp);
@@ -155,6 +194,30 @@ static size_t tx_bytes(const struct amrpc_tx *tx)
 	return tx->straight ? 0 : tx->data.len;
 }
 
+/* the caller looks at it no more; any context */
+void amrpc_listen_put(struct amrpc_listen *l)
+{
+	atomic_dec_return_release(&l->users);
+}
+
+/**
+ * amrpc_listen_take() - a request goes into a thread's hands
+ * @l: listen it is taken through
+ * @tx: in no queue
+ *
+ * Context: port->lock held. amrpc_listen_released() is the opposite.
+ */
+void amrpc_listen_take(struct amrpc_listen *l, struct amrpc_tx *tx)
+{
+	lockdep_assert_held(&l->port->lock);
+	tx->state = AMRPC_TX_SERVING;
+	tx->listen = l;
+	l->serving++;
+	tx->declared = l->declared;
+	if (tx->declared)
+		atomic_inc(&l->file->serving);
+}
+
 /* put a request into a queue; port->lock held */
 void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx *tx, bool head)
 {
@@ -166,7 +229,7 @@ void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx 
 	if (head) {
 		list_add(&tx->node, &q->list);
 	} else {
-		tx->seq = p->seq++;
+		tx->seq = atomic64_inc_return(&tx->an->arrivals);
 		list_add_tail(&tx->node, &q->list);
 	}
 }
@@ -185,6 +248,27 @@ void amrpc_unqueue(struct amrpc_tx *tx)
 static struct amrpc_tx *queue_head(struct amrpc_queue *q)
 {
 	return list_first_entry_or_null(&q->list, struct amrpc_tx, node);
+}
+
+/**
+ * amrpc_port_peek() - is a request waiting for this listen?
+ * @l: listen
+ * @seq: set to when the oldest of them came
+ *
+ * Context: port->lock held.
+ */
+bool amrpc_port_peek(struct amrpc_listen *l, u64 *seq)
+{
+	struct amrpc_tx *tx = list_first_entry_or_null(&l->queue.list, struct amrpc_tx, node);
+	struct amrpc_tx *any = list_first_entry_or_null(&l->port->queue.list, struct amrpc_tx, node);
+
+	lockdep_assert_held(&l->port->lock);
+	if (any && (!tx || any->seq < tx->seq))
+		tx = any;
+	if (!tx)
+		return false;
+	*seq = tx->seq;
+	return true;
 }
 
 /**
@@ -221,11 +305,30 @@ static void purge(struct amrpc_queue *q, struct list_head *to)
 }
 
 /**
+ * amrpc_listen_purge() - nobody takes what waits for this listen
+ * @l: listen that is going, or was taken back
+ * @to: what only it can take is put here, with the queues' references
+ *
+ * Context: port->lock held.
+ */
+void amrpc_listen_purge(struct amrpc_listen *l, struct list_head *to)
+{
+	struct amrpc_port *p = l->port;
+	struct amrpc_listen *other;
+
+	purge(&l->queue, to);
+	list_for_each_entry(other, &p->listens, on_port)
+		if (other != l && amrpc_listen_alive(other))
+			return;
+	purge(&p->queue, to);
+}
+
+/**
  * amrpc_listen_free() - take a listen off its port
- * @l: listen of a file that is being closed, so nobody waits
+ * @l: listen off its file, without users
  * @queue: what nobody else can take is put here
  *
- * Context: process.
+ * Context: an->ports_lock held.
  */
 void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 {
@@ -233,7 +336,7 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 	struct amrpc_port *p = l->port;
 	bool last;
 
-	spin_lock_bh(&an->ports_lock);
+	lockdep_assert_held(&an->ports_lock);
 	spin_lock(&p->lock);
 	list_del(&l->on_port);
 	purge(&l->queue, queue);
@@ -243,7 +346,6 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 	spin_unlock(&p->lock);
 	if (last)
 		rhashtable_remove_fast(&an->ports, &p->node, port_params);
-	spin_unlock_bh(&an->ports_lock);
 	WARN_ON_ONCE(!list_empty(&l->waiters));
 	if (last)
 		kfree_rcu(p, rcu);
@@ -255,6 +357,17 @@ static bool room(const struct amrpc_queue *q, const struct amrpc_tx *tx)
 	return q->len < AMRPC_QUEUE_LEN && q->bytes + tx_bytes(tx) <= AMRPC_QUEUE_BYTES;
 }
 
+/* is a thread in line that nobody has given a request yet? */
+static bool waited_for(const struct amrpc_listen *l)
+{
+	struct amrpc_wait_on *on;
+
+	list_for_each_entry(on, &l->waiters, node)
+		if (!READ_ONCE(on->w->tx))
+			return true;
+	return false;
+}
+
 /* a listen of @only, or of any file: the best is one with a thread waiting */
 static struct amrpc_listen *choose(struct amrpc_port *p, struct amrpc_file *only)
 {
@@ -263,12 +376,68 @@ static struct amrpc_listen *choose(struct amrpc_port *p, struct amrpc_file *only
 	list_for_each_entry(l, &p->listens, on_port) {
 		if (only && l->file != only)
 			continue;
-		if (!list_empty(&l->waiters))
+		if (waited_for(l))
 			return l;
-		if (listen_alive(l) && (!best || l->queue.len < best->queue.len))
+		if (amrpc_listen_alive(l) && (!best || l->queue.len < best->queue.len))
 			best = l;
 	}
 	return best;
+}
+
+/* give it to a thread in line; false when there is none; port->lock held */
+static bool hand(struct amrpc_listen *l, struct amrpc_tx *tx)
+{
+	struct amrpc_wait_on *on;
+	struct amrpc_waiter *w;
+
+	while ((on = list_first_entry_or_null(&l->waiters, struct amrpc_wait_on, node))) {
+		list_del_init(&on->node);
+		w = on->w;
+		if (cmpxchg(&w->tx, NULL, tx))
+			continue;	/* it has one from another port, or is leaving */
+		if (!tx->file)
+			tx->file = amrpc_file_get(l->file);
+		amrpc_listen_take(l, tx);
+		wake_up_interruptible_sync(&w->wq);
+		return true;
+	}
+	return false;
+}
+
+/* the file has a request to take: tell who polls it; port->lock held */
+static void tell(struct amrpc_listen *l)
+{
+	struct amrpc_file *f = l->file;
+
+	if (!l->declared)
+		return;
+	if (!READ_ONCE(f->told))
+		WRITE_ONCE(f->told, jiffies ?: 1);
+	if (waitqueue_active(&f->wq))	/* who looked before this lock was taken is in it */
+		wake_up_interruptible_poll(&f->wq, EPOLLIN | EPOLLRDNORM);
+}
+
+/**
+ * amrpc_port_return() - a thread could not take a request after all
+ * @l: listen it was taken through
+ * @tx: released by it; the caller's reference passes
+ *
+ * To the next thread, or to the head of the queue. Context: process.
+ */
+void amrpc_port_return(struct amrpc_listen *l, struct amrpc_tx *tx)
+{
+	struct amrpc_port *p = l->port;
+	bool queued;
+
+	spin_lock_bh(&p->lock);
+	queued = !hand(l, tx);
+	if (queued) {
+		amrpc_enqueue(p, &l->queue, tx, true);
+		tell(l);
+		if (!tx->call)
+			amrpc_tx_arm(tx, AMRPC_QUEUE_MS);
+	}
+	spin_unlock_bh(&p->lock);
 }
 
 /**
@@ -284,7 +453,6 @@ static struct amrpc_listen *choose(struct amrpc_port *p, struct amrpc_file *only
 int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
 		       struct amrpc_tx *tx)
 {
-	struct amrpc_waiter *w;
 	struct amrpc_listen *l;
 	struct amrpc_queue *q;
 	struct amrpc_port *p;
@@ -293,22 +461,19 @@ int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
 	if (!p)
 		return -ENOENT;
 	spin_lock(&p->lock);
-	l = choose(p, only);
-	if (!l) {
-		spin_unlock(&p->lock);
-		return -ENOENT;
-	}
-	w = list_first_entry_or_null(&l->waiters, struct amrpc_waiter, node);
-	if (w) {
-		list_del_init(&w->node);
-		tx->file = amrpc_file_get(l->file);
-		tx->listen = l;
-		tx->state = AMRPC_TX_SERVING;
-		l->serving++;
-		w->tx = tx;
-		wake_up_interruptible_sync(&w->wq);
-		spin_unlock(&p->lock);
-		return 0;
+	for (;;) {
+		l = choose(p, only);
+		if (!l) {
+			spin_unlock(&p->lock);
+			return -ENOENT;
+		}
+		if (!waited_for(l))
+			break;
+		if (hand(l, tx)) {
+			spin_unlock(&p->lock);
+			return 0;
+		}
+		/* the thread it was chosen for was faster elsewhere; its entry is gone */
 	}
 	q = only ? &l->queue : &p->queue;
 	if (!room(q, tx)) {
@@ -319,6 +484,11 @@ int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
 	if (only)
 		tx->file = amrpc_file_get(l->file);
 	amrpc_enqueue(p, q, tx, false);
+	if (only)
+		tell(l);
+	else
+		list_for_each_entry(l, &p->listens, on_port)
+			tell(l);
 	spin_unlock(&p->lock);
 	amrpc_count(an, QUEUED);
 	return 1;
@@ -346,7 +516,7 @@ struct flip_ep *amrpc_port_answer(struct amrpc_net *an, u64 port, u16 *idx,
 		return NULL;
 	spin_lock(&p->lock);
 	l = choose(p, NULL);
-	if (l && (!list_empty(&l->waiters) || l->queue.len < AMRPC_QUEUE_LEN)) {
+	if (l && (waited_for(l) || l->queue.len < AMRPC_QUEUE_LEN)) {
 		*file = amrpc_file_get(l->file);
 		*idx = AMRPC_SERVER_IDX;
 		ep = l->file->ep;

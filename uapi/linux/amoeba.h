@@ -5,7 +5,8 @@
  * Every structure has the same layout for 32 and 64 bit callers, holds no padding the compiler
  * could choose, and may grow at its end: the kernel copies min(size known, size passed), wants
  * zeros in what it does not know (E2BIG otherwise) and takes zeros for what was not passed. All
- * integers are in host byte order; ports, signatures and check fields are bytes.
+ * integers are in host byte order; ports, signatures and check fields are bytes. A structure must not
+ * be shorter than its first version, or its first 64 bytes if that was longer (EINVAL).
  *
  * An errno of ioctl(2) speaks about the call; what became of a transaction is data: the call
  * returns 0 and fills @verdict. Alike for all calls: EFAULT bad address; EINVAL unknown flag, a
@@ -27,6 +28,8 @@
 #define AMOEBA_CAP_SIZE		16	/* bytes of a classic capability */
 #define AMOEBA_MAX_DATA		(1U << 30)	/* largest data part of a message, bytes */
 #define AMOEBA_LOCATE_MS	5200	/* default locate limit, ms (facts 3.3) */
+#define AMOEBA_MAX_PORTS	64	/* most ports of one list */
+#define AMOEBA_MAX_LISTEN	1024	/* most ports one open file serves at once */
 
 /**
  * struct amoeba_header - the transaction header, wide form (64 bytes)
@@ -111,7 +114,12 @@ struct amoeba_buf {
 
 /* flags of struct amoeba_getreq */
 #define AMOEBA_GETREQ_NONBLOCK	0x1	/* EAGAIN when no request is waiting */
-#define AMOEBA_GETREQ_FLAGS	0x1
+#define AMOEBA_GETREQ_LISTENED	0x2	/* any port declared by AMOEBA_LISTEN; no port is named */
+#define AMOEBA_GETREQ_FLAGS	0x3
+
+/* flags of struct amoeba_listen */
+#define AMOEBA_LISTEN_OFF	0x1	/* take declarations back */
+#define AMOEBA_LISTEN_FLAGS	0x1
 
 /**
  * struct amoeba_trans - argument of AMOEBA_TRANS: one transaction
@@ -143,8 +151,8 @@ struct amoeba_trans {
 
 /**
  * struct amoeba_getreq - argument of AMOEBA_GETREQ: wait for a request
- * @hdr: in: @hdr.port is the get-port (secret, not null: EINVAL); out: request header, whose port is the put-port
- *	it was sent to
+ * @hdr: in: @hdr.port is the get-port (secret), or null when there are @nports or with
+ *	AMOEBA_GETREQ_LISTENED; out: request header, whose port is the put-port it was sent to
  * @recv: in: buffer for the data of the request
  * @flags: in: AMOEBA_GETREQ_*
  * @timeout_ms: in: how long to wait, ms; 0: without limit. The end is ETIMEDOUT
@@ -152,6 +160,11 @@ struct amoeba_trans {
  * @len: out: full length of the data of the request, bytes
  * @out_flags: out: AMOEBA_OUT_*
  * @reserved: zero
+ * @ports: in: user address of @nports get-ports of 8 bytes, bytes 6 and 7 zero; 0 without a list
+ * @nports: in: 0 to AMOEBA_MAX_PORTS. The oldest request for any of them is taken. EINVAL: a port is
+ *	named in no way or in two, a port is null, too many. ENOBUFS: the file serves
+ *	AMOEBA_MAX_LISTEN other ports
+ * @index: out: which of @ports it was sent to, from 0; 0 without a list
  */
 struct amoeba_getreq {
 	struct amoeba_header	hdr;
@@ -162,6 +175,9 @@ struct amoeba_getreq {
 	__aligned_u64		len;
 	__u32			out_flags;
 	__u32			reserved;
+	__aligned_u64		ports;
+	__u32			nports;
+	__u32			index;
 };
 
 /**
@@ -193,8 +209,29 @@ struct amoeba_putrep_getreq {
 	struct amoeba_getreq	get;
 };
 
+/**
+ * struct amoeba_listen - argument of AMOEBA_LISTEN: serve ports without waiting
+ * @ports: in: user address of @nports get-ports of 8 bytes, bytes 6 and 7 zero
+ * @nports: in: 1 to AMOEBA_MAX_PORTS; 0 with AMOEBA_LISTEN_OFF: all that are declared
+ * @flags: in: AMOEBA_LISTEN_*
+ *
+ * From now on locates for these ports are answered and requests wait for this file, whose poll(2)
+ * shows POLLIN while one is there for AMOEBA_GETREQ. To declare a port again changes nothing. With
+ * AMOEBA_LISTEN_OFF it is served no more, unless a thread waits for it, and what waits is given
+ * back: surely not executed. A call that fails has changed nothing: EINVAL a null port, too many or
+ * none; ENOENT AMOEBA_LISTEN_OFF of a port that is not declared; ENOBUFS this file serves
+ * AMOEBA_MAX_LISTEN others; ENOMEM.
+ */
+struct amoeba_listen {
+	__aligned_u64		ports;
+	__u32			nports;
+	__u32			flags;
+};
+
 /* features of struct amoeba_info */
 #define AMOEBA_FEAT_TRANS	0x1	/* AMOEBA_TRANS, GETREQ, PUTREP, PUTREP_GETREQ */
+#define AMOEBA_FEAT_PORTS	0x2	/* lists of ports in struct amoeba_getreq */
+#define AMOEBA_FEAT_LISTEN	0x4	/* AMOEBA_LISTEN, AMOEBA_GETREQ_LISTENED, poll */
 
 /**
  * struct amoeba_info - result of AMOEBA_INFO
@@ -205,6 +242,8 @@ struct amoeba_putrep_getreq {
  * @max_iov: most pieces of a buffer
  * @max_open: most transactions being served or made at once by one open file
  * @address: public FLIP address of this open file, wire bytes
+ * @max_ports: most ports of one list
+ * @max_listen: most ports one open file serves at once
  */
 struct amoeba_info {
 	__u32		abi;
@@ -214,6 +253,8 @@ struct amoeba_info {
 	__u32		max_iov;
 	__u32		max_open;
 	__u8		address[8];
+	__u32		max_ports;
+	__u32		max_listen;
 };
 
 /*
@@ -227,6 +268,7 @@ struct amoeba_info {
 #define AMOEBA_GETREQ		_IOWR(AMOEBA_IOC_TYPE, 0x02, struct amoeba_getreq)
 #define AMOEBA_PUTREP		_IOWR(AMOEBA_IOC_TYPE, 0x03, struct amoeba_putrep)
 #define AMOEBA_PUTREP_GETREQ	_IOWR(AMOEBA_IOC_TYPE, 0x04, struct amoeba_putrep_getreq)
-/* 0x05 FORWARD, 0x06 CANCEL, 0x07 LISTEN are kept for what their names say. */
+/* 0x05 FORWARD and 0x06 CANCEL are kept for what their names say. */
+#define AMOEBA_LISTEN		_IOW(AMOEBA_IOC_TYPE, 0x07, struct amoeba_listen)
 
 #endif /* _UAPI_LINUX_AMOEBA_H */

@@ -32,6 +32,11 @@ static uint64_t state;
 static uint8_t *arena;		/* guard, ROOM bytes, guard */
 static uint8_t *readonly;	/* a page that cannot be written */
 static uint8_t *edge;		/* the last byte before a page of no access is edge[-1] */
+/* the commands there are; all other numbers are ENOTTY */
+static const unsigned int known[] = { 0, 1, 2, 3, 4, 7 };
+#define NR_KNOWN	(sizeof(known) / sizeof(known[0]))
+#define MAX_KNOWN	32
+
 static uint64_t handles[16];
 static unsigned int nr_handles;
 
@@ -204,8 +209,25 @@ static uint64_t a_handle(void)
 	return below(2) ? rnd() >> below(64) : below(8);
 }
 
+/* a list of ports: where it is, and how many */
+static uint64_t a_list(uint32_t *nr)
+{
+	static uint8_t list[64][8];
+	__u64 len;
+
+	*nr = below(12) ? 1 + below(6) : below(2) ? below(80) : rnd();
+	for (unsigned int i = 0; i < 64; i++) {
+		memset(list[i], 0, 8);
+		a_getport(list[i]);
+		if (!below(64))
+			list[i][below(8)] = rnd();
+	}
+	return below(12) ? (uintptr_t)list : a_pointer(&len);
+}
+
 static void an_argument(unsigned int nr, void *arg)
 {
+	struct amoeba_listen *l = arg;
 	struct amoeba_trans *t = arg;
 	struct amoeba_getreq *g = arg;
 	struct amoeba_putrep *p = arg;
@@ -230,6 +252,18 @@ static void an_argument(unsigned int nr, void *arg)
 		g->flags = below(8) ? below(2) : rnd();
 		g->timeout_ms = 1 + below(20);
 		g->reserved = below(24) ? 0 : rnd();
+		g->index = rnd();
+		switch (below(6)) {
+		case 0:
+		case 1:
+			memset(g->hdr.port, 0, below(16) ? 8 : 0);
+			g->ports = a_list(&g->nports);
+			break;
+		case 2:
+			memset(g->hdr.port, 0, below(16) ? 8 : 0);
+			g->flags |= AMOEBA_GETREQ_LISTENED;
+			break;
+		}
 		break;
 	case 3:
 		a_header(&p->hdr, getport);
@@ -244,6 +278,16 @@ static void an_argument(unsigned int nr, void *arg)
 		a_buf(&pg->get.recv);
 		pg->get.flags = below(2);
 		pg->get.timeout_ms = 1 + below(20);
+		if (!below(3)) {
+			memset(pg->get.hdr.port, 0, 8);
+			pg->get.ports = a_list(&pg->get.nports);
+		}
+		break;
+	case 7:
+		l->ports = a_list(&l->nports);
+		l->flags = below(8) ? below(2) : rnd();
+		if (!below(8))
+			memset(l, 0, 12);
 		break;
 	default:
 		for (unsigned int i = 0; i < 1024 / 8; i++)
@@ -256,10 +300,27 @@ static unsigned int size_of(unsigned int nr)
 	static const unsigned int size[] = {
 		sizeof(struct amoeba_info), sizeof(struct amoeba_trans),
 		sizeof(struct amoeba_getreq), sizeof(struct amoeba_putrep),
-		sizeof(struct amoeba_putrep_getreq),
+		sizeof(struct amoeba_putrep_getreq), 8, 8, sizeof(struct amoeba_listen),
 	};
 
-	return nr < 5 ? size[nr] : 8;
+	return nr < sizeof(size) / sizeof(size[0]) ? size[nr] : 8;
+}
+
+static const char *name_of(unsigned int nr)
+{
+	static const char *const name[] = {
+		"info", "trans", "getreq", "putrep", "putrep_getreq", "forward", "cancel", "listen",
+	};
+
+	return name[nr];
+}
+
+static bool is_known(unsigned int nr)
+{
+	for (unsigned int i = 0; i < NR_KNOWN; i++)
+		if (known[i] == nr)
+			return true;
+	return false;
 }
 
 /* ---- what may come of it ---------------------------------------------------------------------------- */
@@ -391,7 +452,7 @@ static void sane_call(int fd)
 
 int main(int argc, char **argv)
 {
-	unsigned long calls = 20000, errs = 0, done[6] = { 0 };
+	unsigned long calls = 20000, errs = 0, done[MAX_KNOWN] = { 0 };
 	uint64_t seed = (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
 	bool verbose = false;
 	uint8_t arg[2048] __attribute__((aligned(16)));
@@ -430,7 +491,7 @@ int main(int argc, char **argv)
 		fds[i] = rpc_open();
 
 	for (unsigned long n = 0; n < calls; n++) {
-		unsigned int nr = below(16) ? below(5) : below(256);
+		unsigned int nr = below(16) ? known[below(NR_KNOWN)] : below(256);
 		unsigned int type = below(64) ? AMOEBA_IOC_TYPE : below(256);
 		unsigned int size = below(8) ? size_of(nr) : below(1024);
 		unsigned long cmd;
@@ -471,9 +532,9 @@ int main(int argc, char **argv)
 				DIE("call %lu (seed %llu): cmd %#lx: errno %d (%s)", n,
 				    (unsigned long long)seed, cmd, errno, strerror(errno));
 		} else if (type == AMOEBA_IOC_TYPE) {
-			done[nr < 5 ? nr : 5]++;
-			if (nr >= 5)
+			if (!is_known(nr))
 				DIE("call %lu: command %#x is not known, but works", n, nr);
+			done[nr]++;
 			if (nr == 2 && ptr == arg && size == size_of(2))
 				handles[nr_handles < 16 ? nr_handles++ : below(16)] =
 					((struct amoeba_getreq *)arg)->handle;
@@ -493,10 +554,12 @@ int main(int argc, char **argv)
 	kill(client, SIGKILL);
 	waitpid(server, NULL, 0);
 	waitpid(client, NULL, 0);
-	printf("%lu calls: %lu refused; done: info %lu trans %lu getreq %lu putrep %lu "
-	       "putrep_getreq %lu\n", calls, errs, done[0], done[1], done[2], done[3], done[4]);
-	for (int i = 0; i < 5; i++)
-		if (calls >= 10000 && !done[i])
-			DIE("not one call of command %d succeeded: the test means little", i);
+	printf("%lu calls: %lu refused; done:", calls, errs);
+	for (unsigned int i = 0; i < NR_KNOWN; i++)
+		printf(" %s %lu", name_of(known[i]), done[known[i]]);
+	putchar('\n');
+	for (unsigned int i = 0; i < NR_KNOWN; i++)
+		if (calls >= 10000 && !done[known[i]])
+			DIE("not one call of %s succeeded: the test means little", name_of(known[i]));
 	return 0;
 }
