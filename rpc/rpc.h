@@ -164,6 +164,7 @@ struct amrpc_file {
 	spinlock_t		lock;		/* listens, dead */
 	struct list_head	listens;
 	unsigned int		nr_listens;
+	struct list_head	waiters;	/* threads in getreq that have a cookie */
 	bool			dead;
 	/* declared ports: rpc_listen.c */
 	wait_queue_head_t	wq;		/* told of requests on them */
@@ -197,6 +198,7 @@ struct amrpc_call {
 	struct amrpc_fsm	m;
 	unsigned int		events;		/* AMRPC_EV_* */
 	bool			cancelled;	/* AMRPC_EV_CANCEL, once and for all */
+	u64			cookie;		/* of the caller, or 0 */
 	u64			port;		/* put-port, key form */
 	u32			tid;
 	u16			server_idx;	/* learnt from HEREIS, ACK */
@@ -476,6 +478,9 @@ struct amrpc_listen {
 struct amrpc_waiter {
 	wait_queue_head_t	wq;
 	struct amrpc_tx		*tx;		/* cmpxchg() from NULL: its request, or why none */
+	u64			cookie;		/* of the caller, or 0 */
+	bool			cancelled;	/* not to be waited any more; file->lock */
+	struct list_head	on_file;	/* file->waiters */
 	unsigned int		nr;
 	struct amrpc_wait_on	*on;		/* @nr of them */
 };
@@ -520,6 +525,10 @@ static inline void amrpc_file_lives(struct amrpc_file *f)
 	if (READ_ONCE(f->told))
 		WRITE_ONCE(f->told, 0);
 }
+
+/* ---- rpc_cancel.c ------------------------------------------------------------------------------- */
+
+int amrpc_cancel(struct amrpc_file *f, u64 cookie);
 
 /* ---- rpc_rx.c ------------------------------------------------------------------------------------ */
 

@@ -377,6 +377,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 	call = call_new(f, port);
 	if (IS_ERR(call))
 		return PTR_ERR(call);
+	WRITE_ONCE(call->cookie, t->cookie);
 
 	for (;;) {
 		verdict = AMRPC_AGAIN;

@@ -17,6 +17,7 @@
 /* of the structures that begin with a header; the others: their first version */
 #define MIN_SIZE	offsetofend(struct amoeba_header, size)
 #define MIN_LISTEN	offsetofend(struct amoeba_listen, flags)
+#define MIN_CANCEL	offsetofend(struct amoeba_cancel, flags)
 
 static int amrpc_open(struct inode *inode, struct file *file)
 {
@@ -56,7 +57,8 @@ static int do_info(struct amrpc_file *f, void __user *arg, size_t usize)
 {
 	struct amoeba_info info = {
 		.abi = AMOEBA_ABI_VERSION,
-		.features = AMOEBA_FEAT_TRANS | AMOEBA_FEAT_PORTS | AMOEBA_FEAT_LISTEN,
+		.features = AMOEBA_FEAT_TRANS | AMOEBA_FEAT_PORTS | AMOEBA_FEAT_LISTEN |
+			    AMOEBA_FEAT_CANCEL,
 		.max_data = AMOEBA_MAX_DATA,
 		.max_iov = AMRPC_MAX_IOV,
 		.max_open = AMRPC_MAX_OPEN,
@@ -258,6 +260,23 @@ static int do_listen(struct amrpc_file *f, void __user *arg, size_t usize)
 	return err;
 }
 
+static int do_cancel(struct amrpc_file *f, void __user *arg, size_t usize)
+{
+	struct amoeba_cancel c;
+	int ret;
+
+	ret = arg_in(&c, sizeof(c), arg, usize, MIN_CANCEL);
+	if (ret)
+		return ret;
+	if (c.flags || !c.cookie)
+		return -EINVAL;
+	ret = amrpc_cancel(f, c.cookie);
+	if (ret < 0)
+		return ret;
+	c.count = ret;
+	return arg_out(arg, &c, sizeof(c), usize);
+}
+
 static long amrpc_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
 	struct amrpc_file *f = file->private_data;
@@ -277,6 +296,8 @@ static long amrpc_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return do_putrep(f, arg, usize);
 	case _IOC_NR(AMOEBA_PUTREP_GETREQ):
 		return do_putrep_getreq(f, arg, usize);
+	case _IOC_NR(AMOEBA_CANCEL):
+		return do_cancel(f, arg, usize);
 	case _IOC_NR(AMOEBA_LISTEN):
 		return do_listen(f, arg, usize);
 	default:
@@ -313,9 +334,10 @@ int amrpc_dev_init(void)
 	/* alike for 32 and 64 bit, for ever */
 	BUILD_BUG_ON(sizeof(struct amoeba_header) != 64);
 	BUILD_BUG_ON(sizeof(struct amoeba_buf) != 24);
-	BUILD_BUG_ON(sizeof(struct amoeba_trans) != 208);
-	BUILD_BUG_ON(sizeof(struct amoeba_getreq) != 136);
+	BUILD_BUG_ON(sizeof(struct amoeba_trans) != 216);
+	BUILD_BUG_ON(sizeof(struct amoeba_getreq) != 144);
 	BUILD_BUG_ON(sizeof(struct amoeba_putrep) != 104);
+	BUILD_BUG_ON(sizeof(struct amoeba_cancel) != 16);
 	BUILD_BUG_ON(sizeof(struct amoeba_listen) != 16);
 	BUILD_BUG_ON(sizeof(struct amoeba_info) != 48);
 	return misc_register(&amrpc_miscdev);

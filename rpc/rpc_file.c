@@ -55,6 +55,7 @@ struct amrpc_file *amrpc_file_open(struct net *net)
 	atomic_set(&f->next_handle, get_random_u32());
 	spin_lock_init(&f->lock);
 	INIT_LIST_HEAD(&f->listens);
+	INIT_LIST_HEAD(&f->waiters);
 	init_waitqueue_head(&f->wq);
 	INIT_WORK(&f->free_work, file_free);
 	xa_init_flags(&f->calls, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);

@@ -164,7 +164,8 @@ static struct amrpc_tx *wait_request(struct amrpc_file *f, struct amrpc_waiter *
 	bool entered;
 
 	for (;;) {
-		w->tx = NULL;
+		if (READ_ONCE(w->cancelled))
+			return ERR_PTR(-ECANCELED);
 		if (w->nr == 1) {
 			tx = enter_one(w->on, nonblock);
 			if (tx)
@@ -178,6 +179,7 @@ static struct amrpc_tx *wait_request(struct amrpc_file *f, struct amrpc_waiter *
 				tx = leave(w, -EAGAIN);
 				if (!IS_ERR(tx) || entered)
 					break;
+				smp_store_mb(w->tx, NULL);	/* before looking at w->cancelled */
 				continue;
 			}
 		}
@@ -196,19 +198,42 @@ static struct amrpc_tx *wait_request(struct amrpc_file *f, struct amrpc_waiter *
 }
 
 /* the next request for any declared port; sleeps */
-static struct amrpc_tx *wait_listened(struct amrpc_file *f, bool nonblock, unsigned long deadline)
+static struct amrpc_tx *wait_listened(struct amrpc_file *f, struct amrpc_waiter *w, bool nonblock,
+				      unsigned long deadline)
 {
 	struct amrpc_tx *tx = amrpc_listened_next(f);
 	long left = 0;
 
 	if (!tx && !nonblock)
-		left = wait_event_interruptible_timeout(f->wq, (tx = amrpc_listened_next(f)),
+		left = wait_event_interruptible_timeout(f->wq,
+				READ_ONCE(w->cancelled) || (tx = amrpc_listened_next(f)),
 				amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 	if (tx)
 		return tx;
 	if (nonblock)
 		return ERR_PTR(-EAGAIN);
+	if (READ_ONCE(w->cancelled))
+		return ERR_PTR(-ECANCELED);
 	return ERR_PTR(left < 0 ? -EINTR : -ETIMEDOUT);
+}
+
+/* from here on AMOEBA_CANCEL finds it, until forget() */
+static void name(struct amrpc_file *f, struct amrpc_waiter *w)
+{
+	if (!w->cookie)
+		return;
+	spin_lock_bh(&f->lock);
+	list_add_tail(&w->on_file, &f->waiters);
+	spin_unlock_bh(&f->lock);
+}
+
+static void forget(struct amrpc_file *f, struct amrpc_waiter *w)
+{
+	if (!w->cookie)
+		return;
+	spin_lock_bh(&f->lock);
+	list_del(&w->on_file);
+	spin_unlock_bh(&f->lock);
 }
 
 /* a thread has it but could not take its data */
@@ -251,56 +276,53 @@ static int get_listens(struct amrpc_file *f, const u64 *ports, struct amrpc_wait
 	return 0;
 }
 
-static struct amrpc_tx *next_request(struct amrpc_file *f, struct amoeba_getreq *g,
-				     const u64 *ports, unsigned int nr, unsigned long deadline)
+static struct amrpc_tx *next_request(struct amrpc_file *f, struct amrpc_waiter *w,
+				     struct amoeba_getreq *g, const u64 *ports,
+				     unsigned long deadline)
 {
 	bool nonblock = g->flags & AMOEBA_GETREQ_NONBLOCK;
 	struct amrpc_wait_on one;
-	struct amrpc_waiter w = { .nr = nr, .on = &one };
 	struct amrpc_tx *tx;
 	int err;
 
-	if (nr > 1) {
-		w.on = kmalloc_array(nr, sizeof(*w.on), GFP_KERNEL_ACCOUNT);
-		if (!w.on)
+	amrpc_file_lives(f);
+	g->index = 0;
+	if (w->tx)
+		smp_store_mb(w->tx, NULL);	/* before looking at w->cancelled */
+	if (g->flags & AMOEBA_GETREQ_LISTENED)
+		return wait_listened(f, w, nonblock, deadline);
+
+	w->nr = g->nports ?: 1;
+	w->on = &one;
+	if (w->nr > 1) {
+		w->on = kmalloc_array(w->nr, sizeof(*w->on), GFP_KERNEL_ACCOUNT);
+		if (!w->on)
 			return ERR_PTR(-ENOMEM);
 	}
-	init_waitqueue_head(&w.wq);
-	err = get_listens(f, ports, &w);
+	err = get_listens(f, ports, w);
 	if (err) {
 		tx = ERR_PTR(err);
 		goto free;
 	}
-	tx = wait_request(f, &w, nonblock, deadline);
+	tx = wait_request(f, w, nonblock, deadline);
 	if (!IS_ERR(tx))
-		while (w.on[g->index].listen != tx->listen)
+		while (w->on[g->index].listen != tx->listen)
 			g->index++;
-	if (!IS_ERR(tx) && nr > 1) {
-		keep_list(tx, &w);
+	if (!IS_ERR(tx) && w->nr > 1) {
+		keep_list(tx, w);
 		return tx;
 	}
-	for (unsigned int i = 0; i < nr; i++)
-		amrpc_listen_put(w.on[i].listen);
+	for (unsigned int i = 0; i < w->nr; i++)
+		amrpc_listen_put(w->on[i].listen);
 free:
-	if (w.on != &one)
-		kfree(w.on);
+	if (w->on != &one)
+		kfree(w->on);
 	return tx;
 }
 
-/**
- * amrpc_getreq() - wait for a request
- * @f: open file of the server
- * @g: argument; hdr, handle, len, out_flags and index are filled
- * @ports: get-ports, key form: that of @g->hdr, or @g->nports of the list; not looked at with
- *	AMOEBA_GETREQ_LISTENED
- * @recv: over the caller's buffer
- *
- * Context: process, sleeps. Return: 0; -EAGAIN; -EINTR; -ETIMEDOUT; -EFAULT: the request goes to the
- * next getreq, and so it does when a fatal signal ends the copying of its data; -ENOBUFS: too many
- * transactions open, or too many ports; -ENOMEM.
- */
-int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports,
-		 struct iov_iter *recv)
+/* amrpc_getreq() without its name */
+static int take_request(struct amrpc_file *f, struct amrpc_waiter *w, struct amoeba_getreq *g,
+			const u64 *ports, struct iov_iter *recv)
 {
 	size_t room = iov_iter_count(recv);
 	struct iov_iter to = *recv;
@@ -312,12 +334,7 @@ int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports
 	if (g->timeout_ms)
 		deadline = (jiffies + msecs_to_jiffies(g->timeout_ms)) ?: 1;
 next:
-	amrpc_file_lives(f);
-	g->index = 0;
-	if (g->flags & AMOEBA_GETREQ_LISTENED)
-		tx = wait_listened(f, g->flags & AMOEBA_GETREQ_NONBLOCK, deadline);
-	else
-		tx = next_request(f, g, ports, g->nports ?: 1, deadline);
+	tx = next_request(f, w, g, ports, deadline);
 	if (IS_ERR(tx))
 		return PTR_ERR(tx);
 
@@ -365,6 +382,31 @@ next:
 	amrpc_count(f->an, SERVED);
 	amrpc_tx_put(tx);
 	return 0;
+}
+
+/**
+ * amrpc_getreq() - wait for a request
+ * @f: open file of the server
+ * @g: argument; hdr, handle, len, out_flags and index are filled
+ * @ports: get-ports, key form: that of @g->hdr, or @g->nports of the list; not looked at with
+ *	AMOEBA_GETREQ_LISTENED
+ * @recv: over the caller's buffer
+ *
+ * Context: process, sleeps. Return: 0; -EAGAIN; -EINTR; -ETIMEDOUT; -ECANCELED; -EFAULT: the request
+ * goes to the next getreq, and so it does when a fatal signal ends the copying of its data; -ENOBUFS:
+ * too many transactions open, or too many ports; -ENOMEM.
+ */
+int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports,
+		 struct iov_iter *recv)
+{
+	struct amrpc_waiter w = { .cookie = g->cookie };
+	int err;
+
+	init_waitqueue_head(&w.wq);
+	name(f, &w);
+	err = take_request(f, &w, g, ports, recv);
+	forget(f, &w);
+	return err;
 }
 
 /* ---- the end ----------------------------------------------------------------------------------- */

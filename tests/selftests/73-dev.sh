@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# /dev/amoeba beyond the simple call: lists of ports, declared ports and poll.
+# /dev/amoeba beyond the simple call: lists of ports, declared ports and poll, calls that are
+# cancelled.
 #
 # nodes: 1
 # suites: dev
@@ -14,6 +15,8 @@ echo "== lists of ports"
 "$tests/dev_ports" || fail "dev_ports"
 echo "== declared ports"
 "$tests/dev_listen" || fail "dev_listen"
+echo "== cancelled"
+"$tests/dev_cancel" || fail "dev_cancel"
 [ -z "$(cat /proc/net/amoeba/ports)" ] || fail "ports are left: $(cat /proc/net/amoeba/ports)"
 
 echo "== an event loop elsewhere"
@@ -26,8 +29,13 @@ for p in "${put[@]}"; do
 	in_ns d1 "$tests/rpc_client" port="$p" locate_ms=1500 >"$tmp/cli" 2>&1
 	grep -q 'verdict 0' "$tmp/cli" || fail "port $p: $(cat "$tmp/cli" "$tmp/srv")"
 done
-wait %1
+wait $!
 grep -q '^2 served' "$tmp/srv" || fail "the loop: $(cat "$tmp/srv")"
+in_ns d2 "$tests/dev_listen" hold=30 >"$tmp/srv" 2>&1 &
+hold=$!
+for ((i = 0; i < 50; i++)); do grep -q ready "$tmp/srv" && break; sleep 0.05; done
+in_ns d1 "$tests/dev_cancel" remote=1 || fail "dev_cancel, remote"
+kill -9 $hold
 quiet d1; quiet d2
 consistent d1 || fail "d1: calls and verdicts do not add up"
 finish

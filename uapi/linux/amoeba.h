@@ -134,6 +134,7 @@ struct amoeba_buf {
  * @rep_len: out: full length of the data of the reply, bytes
  * @out_flags: out: AMOEBA_OUT_*
  * @reserved: zero
+ * @cookie: in: the caller's choice, names the call in AMOEBA_CANCEL; 0: it has no name
  */
 struct amoeba_trans {
 	struct amoeba_header	req;
@@ -147,6 +148,7 @@ struct amoeba_trans {
 	__aligned_u64		rep_len;
 	__u32			out_flags;
 	__u32			reserved;
+	__aligned_u64		cookie;
 };
 
 /**
@@ -165,6 +167,8 @@ struct amoeba_trans {
  *	named in no way or in two, a port is null, too many. ENOBUFS: the file serves
  *	AMOEBA_MAX_LISTEN other ports
  * @index: out: which of @ports it was sent to, from 0; 0 without a list
+ * @cookie: in: the caller's choice, names the wait in AMOEBA_CANCEL, which ends it with ECANCELED;
+ *	0: it has no name
  */
 struct amoeba_getreq {
 	struct amoeba_header	hdr;
@@ -178,6 +182,7 @@ struct amoeba_getreq {
 	__aligned_u64		ports;
 	__u32			nports;
 	__u32			index;
+	__aligned_u64		cookie;
 };
 
 /**
@@ -228,10 +233,27 @@ struct amoeba_listen {
 	__u32			flags;
 };
 
+/**
+ * struct amoeba_cancel - argument of AMOEBA_CANCEL: end calls of this open file
+ * @cookie: in: all calls under way with this cookie; not 0 (EINVAL)
+ * @count: out: how many they were; when there is none the call gives ENOENT
+ * @flags: zero
+ *
+ * Each ends by itself, soon: AMOEBA_TRANS with what is known. ABORTED when its request has not left,
+ * NOTFOUND or UNSAFE when it is surely not executed, FAILURE when it may be; and OK when the reply was
+ * faster. AMOEBA_GETREQ ends with ECANCELED, or with its request when that was faster.
+ */
+struct amoeba_cancel {
+	__aligned_u64		cookie;
+	__u32			count;
+	__u32			flags;
+};
+
 /* features of struct amoeba_info */
 #define AMOEBA_FEAT_TRANS	0x1	/* AMOEBA_TRANS, GETREQ, PUTREP, PUTREP_GETREQ */
 #define AMOEBA_FEAT_PORTS	0x2	/* lists of ports in struct amoeba_getreq */
 #define AMOEBA_FEAT_LISTEN	0x4	/* AMOEBA_LISTEN, AMOEBA_GETREQ_LISTENED, poll */
+#define AMOEBA_FEAT_CANCEL	0x8	/* AMOEBA_CANCEL, cookies */
 
 /**
  * struct amoeba_info - result of AMOEBA_INFO
@@ -268,7 +290,8 @@ struct amoeba_info {
 #define AMOEBA_GETREQ		_IOWR(AMOEBA_IOC_TYPE, 0x02, struct amoeba_getreq)
 #define AMOEBA_PUTREP		_IOWR(AMOEBA_IOC_TYPE, 0x03, struct amoeba_putrep)
 #define AMOEBA_PUTREP_GETREQ	_IOWR(AMOEBA_IOC_TYPE, 0x04, struct amoeba_putrep_getreq)
-/* 0x05 FORWARD and 0x06 CANCEL are kept for what their names say. */
+/* 0x05 FORWARD is kept for what its name says. */
+#define AMOEBA_CANCEL		_IOWR(AMOEBA_IOC_TYPE, 0x06, struct amoeba_cancel)
 #define AMOEBA_LISTEN		_IOW(AMOEBA_IOC_TYPE, 0x07, struct amoeba_listen)
 
 #endif /* _UAPI_LINUX_AMOEBA_H */

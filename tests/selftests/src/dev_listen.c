@@ -4,7 +4,8 @@
  *
  *   dev_listen
  *   dev_listen names=N		print the put-ports of ports 0 to N-1
- *   dev_listen serve=SECONDS	an echo server for ports 0 and 1, one thread, with epoll
+ *   dev_listen serve=SECONDS	an echo server for ports 0 and 1, one thread, with epoll;
+ *				hold=SECONDS answers nothing, but takes the requests
  *
  * What must come stands in uapi/linux/amoeba.h and amoeba(4).
  */
@@ -307,7 +308,7 @@ static void deaf_end(struct deaf *d)
 	close(d->fd);
 }
 
-static int serve(double seconds)
+static int serve(double seconds, bool hold)
 {
 	double end = rpc_ms() + seconds * 1e3;
 	int ep = epoll_create1(EPOLL_CLOEXEC);
@@ -325,12 +326,14 @@ static int serve(double seconds)
 			continue;
 		if (take(server, &g))
 			continue;
+		n++;
+		if (hold)
+			continue;
 		struct amoeba_putrep p = { .handle = g.handle, .hdr.extra = g.hdr.extra };
 
 		p.send.addr = (uintptr_t)data;
 		p.send.len = g.len < sizeof(data) ? g.len : sizeof(data);
 		ioctl(server, AMOEBA_PUTREP, &p);
-		n++;
 	}
 	printf("%lu served\n", n);
 	return 0;
@@ -355,10 +358,12 @@ int main(int argc, char **argv)
 			}
 			return 0;
 		}
+		if ((v = rpc_arg(argv[1], "hold")))
+			return serve(strtod(v, NULL), true);
 		v = rpc_arg(argv[1], "serve");
 		if (!v)
 			DIE("%s: no such argument; see the head of dev_listen.c", argv[1]);
-		return serve(strtod(v, NULL));
+		return serve(strtod(v, NULL), false);
 	}
 	deaf_start(&d);
 	polling();

@@ -25,6 +25,7 @@
 #define NR_GETREQ	2
 #define NR_PUTREP	3
 #define NR_BOTH		4
+#define NR_CANCEL	6
 #define NR_LISTEN	7
 
 /* get-port and its one-way: wire-observed 5 */
@@ -182,7 +183,7 @@ static void commands(void)
 	char what[80];
 
 	for (unsigned int nr = 5; nr < 256; nr = nr < 8 ? nr + 1 : nr * 2 - 3) {
-		if (nr == NR_LISTEN)
+		if (nr == NR_CANCEL || nr == NR_LISTEN)
 			continue;
 		snprintf(what, sizeof(what), "command %#x is not known", nr);
 		want_errno(what, ioctl(fd, CMD(nr, 64), big), ENOTTY);

@@ -33,7 +33,7 @@ static uint8_t *arena;		/* guard, ROOM bytes, guard */
 static uint8_t *readonly;	/* a page that cannot be written */
 static uint8_t *edge;		/* the last byte before a page of no access is edge[-1] */
 /* the commands there are; all other numbers are ENOTTY */
-static const unsigned int known[] = { 0, 1, 2, 3, 4, 7 };
+static const unsigned int known[] = { 0, 1, 2, 3, 4, 6, 7 };
 #define NR_KNOWN	(sizeof(known) / sizeof(known[0]))
 #define MAX_KNOWN	32
 
@@ -228,6 +228,7 @@ static uint64_t a_list(uint32_t *nr)
 static void an_argument(unsigned int nr, void *arg)
 {
 	struct amoeba_listen *l = arg;
+	struct amoeba_cancel *c = arg;
 	struct amoeba_trans *t = arg;
 	struct amoeba_getreq *g = arg;
 	struct amoeba_putrep *p = arg;
@@ -243,6 +244,7 @@ static void an_argument(unsigned int nr, void *arg)
 		t->locate_ms = below(2) ? 1 + below(20) : rnd();
 		t->timeout_ms = below(4) ? 1 + below(50) : rnd();
 		t->reserved = below(24) ? 0 : rnd();
+		t->cookie = below(4);
 		break;
 	case 2:
 		a_getport(g->hdr.port);
@@ -253,6 +255,7 @@ static void an_argument(unsigned int nr, void *arg)
 		g->timeout_ms = 1 + below(20);
 		g->reserved = below(24) ? 0 : rnd();
 		g->index = rnd();
+		g->cookie = below(4);
 		switch (below(6)) {
 		case 0:
 		case 1:
@@ -283,6 +286,11 @@ static void an_argument(unsigned int nr, void *arg)
 			pg->get.ports = a_list(&pg->get.nports);
 		}
 		break;
+	case 6:
+		c->cookie = below(8) ? 1 + below(3) : rnd();
+		c->count = rnd();
+		c->flags = below(8) ? 0 : rnd();
+		break;
 	case 7:
 		l->ports = a_list(&l->nports);
 		l->flags = below(8) ? below(2) : rnd();
@@ -300,7 +308,8 @@ static unsigned int size_of(unsigned int nr)
 	static const unsigned int size[] = {
 		sizeof(struct amoeba_info), sizeof(struct amoeba_trans),
 		sizeof(struct amoeba_getreq), sizeof(struct amoeba_putrep),
-		sizeof(struct amoeba_putrep_getreq), 8, 8, sizeof(struct amoeba_listen),
+		sizeof(struct amoeba_putrep_getreq), 8, sizeof(struct amoeba_cancel),
+		sizeof(struct amoeba_listen),
 	};
 
 	return nr < sizeof(size) / sizeof(size[0]) ? size[nr] : 8;
@@ -330,7 +339,7 @@ static bool documented(int err)
 	switch (err) {
 	case EFAULT: case EINVAL: case E2BIG: case ENOTTY: case EMSGSIZE: case EINTR:
 	case EAGAIN: case ETIMEDOUT: case ENOMEM: case ENOBUFS: case ENOENT: case EBADF:
-	case ERANGE: case EBUSY: case EPERM:
+	case ERANGE: case EBUSY: case EPERM: case ECANCELED:
 		return true;
 	}
 	return false;
