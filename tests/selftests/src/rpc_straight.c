@@ -454,6 +454,9 @@ static void bad_client(int fd)
 		check(!getreq(sfd, &g, flat(mine, len), 9000) && g.len == len &&
 		      filled(mine, len, 3) && !putrep(sfd, &g, flat(NULL, 0), NULL),
 		      "client's buffer bad (%d): the server gets the next request", i);
+		/* the bad one may have come second */
+		check(getreq(sfd, &g, flat(mine, len), 200) == ETIMEDOUT,
+		      "client's buffer bad (%d): and no other", i);
 		pthread_join(c.th, NULL);
 		pthread_join(d.th, NULL);
 		check(c.err == EFAULT && !d.err && !d.t.verdict,
