@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define MIB (1U << 20)
+#define GIB (1U << 30)
 
 enum where { LOCAL, VETH, GUESTS };
 
@@ -20,6 +21,8 @@ struct bench {
 	const char *name;
 	enum where where;	/* one namespace, two joined by a veth, two machines */
 	bool mib;		/* each trip carries 1 MiB one way: the result is MB/s */
+	bool gib;		/* 1 GiB instead */
+	int at_once;		/* each trip is that many, of as many threads; 0: 1 */
 	int bytes;		/* there and back, of those that can do more than one; 0: 1 */
 	void (*prepare)(struct bench *b);
 	void (*serve)(struct bench *b);
