@@ -198,11 +198,13 @@ struct amrpc_call {
 	struct amrpc_fsm	m;
 	unsigned int		events;		/* AMRPC_EV_* */
 	bool			cancelled;	/* AMRPC_EV_CANCEL, once and for all */
+	bool			signalled;	/* by one the program handles; its thread's */
 	u64			cookie;		/* of the caller, or 0 */
 	u64			port;		/* put-port, key form */
 	u32			tid;
 	u16			server_idx;	/* learnt from HEREIS, ACK */
 	u16			rtt;		/* ms */
+	u16			resp;		/* our kind: what it takes to answer, ms */
 	bool			ours;		/* the peer said that it is our kind */
 	u8			knows;		/* and what it knows, AMRPC_KNOWS_* */
 	flip_addr_t		peer;
@@ -280,6 +282,7 @@ struct amrpc_loc {
 	flip_addr_t		addr;
 	u16			server_idx;
 	u16			rtt;
+	u16			resp;		/* time from REQUEST to REPLY, smoothed, ms */
 	bool			ours;		/* it said that it is our kind */
 	u8			knows;		/* and what it knows, AMRPC_KNOWS_* */
 	wait_queue_head_t	wq;
@@ -290,6 +293,7 @@ struct amrpc_loc {
 bool amrpc_loc_lookup(struct amrpc_call *call);
 void amrpc_loc_drop(struct amrpc_net *an, u64 port, flip_addr_t addr);
 void amrpc_loc_wake(struct amrpc_net *an, u64 port);
+void amrpc_loc_answered(const struct amrpc_call *call, unsigned int ms);
 int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
 		 unsigned long deadline);
 void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,

@@ -15,6 +15,7 @@
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
+#include <linux/signal.h>
 #include <linux/slab.h>
 
 #include "rpc.h"
@@ -125,11 +126,73 @@ int amrpc_call_wait(struct amrpc_call *call, unsigned long tmo)
 	return amrpc_call_events(call);
 }
 
+/*
+ * What do the signals ask for that are pending and not blocked? AMRPC_EV_KILLED: to end the process, by
+ * default or with a core file; AMRPC_EV_SIGNAL: the program has a handler; 0: neither (to stop it,
+ * or none at all: the freezer, work of its own).
+ */
+static int signals_pending(void)
+{
+	struct sighand_struct *hand = current->sighand;
+	sigset_t set;
+	int ev = 0;
+
+	if (fatal_signal_pending(current))
+		return AMRPC_EV_KILLED;
+	spin_lock_irq(&hand->siglock);
+	sigorsets(&set, &current->pending.signal, &current->signal->shared_pending.signal);
+	sigandnsets(&set, &set, &current->blocked);
+	for (int sig = 1; sig <= _NSIG; sig++) {
+		__sighandler_t handler = hand->action[sig - 1].sa.sa_handler;
+
+		if (!sigismember(&set, sig) || handler == SIG_IGN)
+			continue;
+		if (handler != SIG_DFL)
+			ev |= AMRPC_EV_SIGNAL;
+		else if (!(sig < SIGRTMIN && (sig_kernel_ignore(sig) || sig_kernel_stop(sig) ||
+					      sig == SIGCONT)))
+			ev |= AMRPC_EV_KILLED;
+	}
+	spin_unlock_irq(&hand->siglock);
+	return ev & AMRPC_EV_KILLED ?: ev;
+}
+
+/*
+ * As amrpc_call_wait(), and a signal is an event, too: the first for which the program has a handler
+ * comes as AMRPC_EV_SIGNAL; the handler runs when the call has ended. -EINTR: the process is to end.
+ */
+static int wait_signal(struct amrpc_call *call, unsigned long tmo)
+{
+	unsigned long begun = jiffies;
+	long left;
+	int ev;
+
+	if (call->signalled)
+		return amrpc_call_wait(call, tmo);
+	left = wait_event_interruptible_timeout(call->wq, READ_ONCE(call->events), tmo);
+	if (left >= 0)
+		return amrpc_call_events(call);
+	ev = signals_pending();
+	if (ev & AMRPC_EV_KILLED)
+		return -EINTR;
+	if (ev) {
+		call->signalled = true;
+		return amrpc_call_events(call) | ev;
+	}
+	return amrpc_call_wait(call, tmo - min(jiffies - begun, tmo - 1));
+}
+
 /* ---- sending ------------------------------------------------------------------------------ */
 
 static u32 security(const struct amoeba_trans *t)
 {
 	return t->flags & AMOEBA_TRANS_INSECURE ? 0 : FLIP_SEND_SECURITY;
+}
+
+/* a server of our kind may take us for one */
+static u8 kind(const struct amrpc_call *call)
+{
+	return call->ours ? AMRPC_F_OURS : 0;
 }
 
 /*
@@ -147,7 +210,7 @@ static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, s
 	struct amrpc_wire w = {
 		.port = call->port, .type = wide ? AMRPC_REQUEST_WIDE : AMRPC_REQUEST,
 		.tid = call->tid, .from = call->idx,
-		.flags = act->retrans ? AMRPC_F_RETRANS : 0,
+		.flags = (act->retrans ? AMRPC_F_RETRANS : 0) | kind(call),
 	};
 	struct flip_send how = {
 		.dst = call->peer, .has_messid = true,
@@ -198,24 +261,28 @@ static int send_probe(struct amrpc_call *call, const struct amoeba_trans *t,
 {
 	struct amrpc_wire w = {
 		.type = AMRPC_ENQUIRE, .tid = call->tid, .from = call->idx,
-		.dest = call->server_idx,
+		.dest = call->server_idx, .flags = kind(call),
 	};
 	u32 messid = flip_ep_messid(call->file->ep);
 
 	if (act->what == AMRPC_DO_RECEIVED) {
 		w.type = AMRPC_RECEIVED;
-		w.flags = AMRPC_F_REQUEST;
+		w.flags |= AMRPC_F_REQUEST;
 		memcpy(&w.kid, call->file->an->kid, 8);
 		amrpc_count(call->file->an, RECEIVED_TX);
 	} else {
 		amrpc_count(call->file->an, ENQUIRE_TX);
+	}
+	if (act->signal) {
+		w.flags |= AMRPC_F_SIGTRANS;
+		amrpc_count(call->file->an, SIGNAL_TX);
 	}
 	spin_lock_bh(&call->lock);
 	amrpc_fsm_probe(&call->m, messid);
 	spin_unlock_bh(&call->lock);
 	return amrpc_send_ctl(call->file, call->peer, &w,
 			      security(t) | (act->inval ? FLIP_SEND_INVAL : 0),
-			      AMOEBA_LOCATE_MS, &messid);
+			      act->what == AMRPC_DO_END ? 0 : AMOEBA_LOCATE_MS, &messid);
 }
 
 /* FORWARD: the request goes to another address, as another transaction */
@@ -263,6 +330,7 @@ static struct amrpc_act begin(struct amrpc_call *call)
 	call->m.state = AMRPC_CALL_LOCATE;
 	call->m.rtt = call->rtt;
 	call->m.ours = call->ours;
+	call->m.resp = call->resp;
 	cancelled = call->cancelled;	/* from here on it is an event */
 	spin_unlock_bh(&call->lock);
 	return step(call, AMRPC_IN_FOUND, cancelled ? AMRPC_EV_CANCEL : 0);
@@ -272,7 +340,7 @@ static struct amrpc_act begin(struct amrpc_call *call)
 static struct amrpc_act wait_events(struct amrpc_call *call, unsigned int ms,
 				    unsigned long deadline)
 {
-	int ev = amrpc_call_wait(call, amrpc_bounded(msecs_to_jiffies(ms), deadline));
+	int ev = wait_signal(call, amrpc_bounded(msecs_to_jiffies(ms), deadline));
 
 	if (ev == -EINTR)
 		ev = AMRPC_EV_KILLED;
@@ -289,6 +357,7 @@ static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, siz
 {
 	struct amrpc_net *an = call->file->an;
 	struct amrpc_act act = begin(call);
+	unsigned long sent = jiffies;
 	int ret;
 
 	for (;;) {
@@ -298,6 +367,7 @@ static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, siz
 			fallthrough;
 		case AMRPC_DO_REQUEST:
 			ret = send_request(call, t, len, send, &act, deadline);
+			sent = jiffies;
 			act = step(call, AMRPC_IN_SENT, ret);
 			continue;
 		case AMRPC_DO_RECEIVED:
@@ -316,6 +386,12 @@ static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, siz
 			amrpc_loc_drop(an, call->port, call->peer);
 		if (act.worn)
 			amrpc_count(an, CALL_WORN);
+		if (act.signal)
+			send_probe(call, t, &act);
+		/* of one that was sent twice we do not know which was answered */
+		if (act.what == AMRPC_DO_END && act.verdict == AMOEBA_RPC_OK && call->ours &&
+		    call->m.copies == 1)
+			amrpc_loc_answered(call, jiffies_to_msecs(jiffies - sent));
 		*err = act.err;
 		return act.what == AMRPC_DO_LOCATE ? AMRPC_AGAIN : act.verdict;
 	}

@@ -3,9 +3,12 @@
 #include <kunit/visibility.h>
 #include <linux/errno.h>
 #include <linux/export.h>
+#include <linux/minmax.h>
 #include <linux/amoeba.h>
 
 #include "rpc_fsm.h"
+
+#define ONE_PACKET	1458	/* FLIP_ETH_PAYLOAD: longer messages are acknowledged when complete */
 
 /* ---- copies -------------------------------------------------------------------------------------- */
 
@@ -163,6 +166,28 @@ static struct amrpc_act unsafe(struct amrpc_fsm *m)
 	return elsewhere(m);
 }
 
+/* how long to wait for an answer to the first copy: what overtakes a long one costs another */
+static unsigned int first_ms(const struct amrpc_fsm *m)
+{
+	unsigned int ms = 4 * m->resp;
+
+	if (!m->ours)
+		return m->rtt + AMRPC_RECEIVED_EXTRA;
+	/* 1 MB/s is slow */
+	return clamp_t(unsigned int, ms + m->total / 1024, AMRPC_OURS_FIRST, AMRPC_OURS_FIRST_MAX);
+}
+
+/* our kind: how long to wait for the answer to a probe */
+static unsigned int ask_ms(const struct amrpc_fsm *m)
+{
+	return clamp_t(unsigned int, 4 * m->rtt, AMRPC_OURS_FIRST, AMRPC_OURS_FIRST_MAX);
+}
+
+static unsigned int twice(unsigned int ms)
+{
+	return min_t(unsigned int, 2 * ms, AMRPC_OURS_MOST);
+}
+
 static struct amrpc_act request(struct amrpc_fsm *m, bool retrans, bool inval)
 {
 	struct amrpc_act act = { .what = AMRPC_DO_REQUEST, .retrans = retrans, .inval = inval };
@@ -185,7 +210,13 @@ static struct amrpc_act sent(struct amrpc_fsm *m, int err)
 	struct amrpc_act act;
 
 	if (!err) {
-		m->wait_ms = m->rtt + AMRPC_RECEIVED_EXTRA;
+		m->wait_ms = first_ms(m);
+		if (!m->ours)
+			return wait(m);
+		/* copies that were asked for do not make us less patient */
+		if (m->asked)
+			m->wait_ms = max(m->wait_ms, m->next_ms);
+		m->next_ms = m->asked ? twice(m->next_ms) : ask_ms(m);
 		return wait(m);
 	}
 	/* it has not left, or not whole */
@@ -243,42 +274,73 @@ static struct amrpc_act forward(struct amrpc_fsm *m)
 	return act;
 }
 
-/* it is there */
-static struct amrpc_act heard(struct amrpc_fsm *m)
+static struct amrpc_act probe(struct amrpc_fsm *m, bool inval)
 {
+	struct amrpc_act act = { .what = AMRPC_DO_ENQUIRE, .inval = inval, .signal = m->signal };
+
+	if (m->state == AMRPC_CALL_PUTREQ) {
+		act.what = AMRPC_DO_RECEIVED;
+		act.signal = false;
+		m->asked = true;
+	}
+	m->told = act.signal;
+	return act;
+}
+
+/* it is there: nobody needs to ask for a while, unless there is something to say */
+static struct amrpc_act heard(struct amrpc_fsm *m, bool alive)
+{
+	bool first = m->state != AMRPC_CALL_GETREP;
+
+	if (alive && m->told)
+		m->signal = false;
+	m->told = false;
 	m->state = AMRPC_CALL_GETREP;
 	m->tries = AMRPC_TRIES;
 	m->located = false;
 	m->wait_ms = AMRPC_ENQUIRE_MS;
-	return wait(m);
+	if (m->ours) {
+		m->wait_ms = first ? AMRPC_OURS_ENQUIRE : AMRPC_OURS_MOST;
+		m->next_ms = ask_ms(m);
+	}
+	return m->signal ? probe(m, false) : wait(m);
 }
 
-static struct amrpc_act probe(struct amrpc_fsm *m, bool inval)
+/* nobody has answered */
+static struct amrpc_act silence(struct amrpc_fsm *m)
 {
-	struct amrpc_act act = { .what = AMRPC_DO_ENQUIRE, .inval = inval };
-
-	if (m->state == AMRPC_CALL_PUTREQ) {
-		act.what = AMRPC_DO_RECEIVED;
-		m->asked = true;
+	if (!m->tries)
+		return end(m, AMOEBA_RPC_FAILURE);
+	m->tries--;
+	if (m->ours) {
+		m->wait_ms = m->next_ms;
+		m->next_ms = twice(m->next_ms);
 	}
+	return probe(m, m->tries <= (m->ours ? AMRPC_OURS_INVAL : AMRPC_TRIES_INVAL));
+}
+
+/* the program does not wait any longer: who may be executing it is told, once */
+static struct amrpc_act leave(struct amrpc_fsm *m, int err)
+{
+	struct amrpc_act act = end_lost(m);
+
+	act.signal = m->live;
+	act.err = err;
 	return act;
 }
 
 static struct amrpc_act events(struct amrpc_fsm *m, unsigned int ev)
 {
-	struct amrpc_act act;
-
+	if (ev & AMRPC_EV_SIGNAL)
+		m->signal = true;
 	if (ev & AMRPC_EV_REPLY)
 		return end(m, AMOEBA_RPC_OK);
 	if (ev & AMRPC_EV_FAIL)
 		return end(m, AMOEBA_RPC_FAILURE);
 	if (ev & AMRPC_EV_CANCEL)
-		return end_lost(m);
-	if (ev & AMRPC_EV_KILLED) {
-		act = end_lost(m);
-		act.err = -EINTR;
-		return act;
-	}
+		return leave(m, 0);
+	if (ev & AMRPC_EV_KILLED)
+		return leave(m, -EINTR);
 	if (ev & AMRPC_EV_FORWARD)
 		return forward(m);
 	if (ev & AMRPC_EV_UNSAFE)
@@ -296,7 +358,7 @@ static struct amrpc_act events(struct amrpc_fsm *m, unsigned int ev)
 		return request(m, true, false);
 	}
 	if (ev & (AMRPC_EV_ACK | AMRPC_EV_ALIVE))
-		return heard(m);
+		return heard(m, ev & AMRPC_EV_ALIVE);
 	if (ev & AMRPC_EV_EXPIRED)
 		return end_lost(m);
 	if (ev & AMRPC_EV_PROBE_BACK) {
@@ -306,12 +368,10 @@ static struct amrpc_act events(struct amrpc_fsm *m, unsigned int ev)
 		m->located = true;
 		return probe(m, false);
 	}
-	if (ev)
-		return wait(m);
-	if (!m->tries)
-		return end(m, AMOEBA_RPC_FAILURE);
-	m->tries--;
-	return probe(m, m->tries <= AMRPC_TRIES_INVAL);
+	/* several packets are acknowledged anyhow, and nothing is to overtake them */
+	if (ev & AMRPC_EV_SIGNAL && (m->state == AMRPC_CALL_GETREP || m->total <= ONE_PACKET))
+		return probe(m, false);
+	return ev ? wait(m) : silence(m);
 }
 
 /**
@@ -333,6 +393,7 @@ struct amrpc_act amrpc_fsm(struct amrpc_fsm *m, enum amrpc_fsm_in in, int arg)
 		m->backs = 0;
 		m->asked = false;
 		m->located = false;
+		m->told = false;
 		m->probe = 0;
 		return again(m);
 	case AMRPC_IN_SENT:

@@ -21,6 +21,10 @@
  *	   |                    when the way was gone before the request left
  *	   \-- only while no copy can still be executed
  *
+ * A signal the program handles goes to the server with an ENQUIRE, which may be sent only in GETREP:
+ * a server that does not have the request would answer it with FAIL. So in PUTREQ comes RECEIVED first,
+ * at once. It is said again until ALIVE.
+ *
  * live says that a copy of the REQUEST may still be executed, older that one of those before
  * the last may. A copy is known undelivered when all its bytes came back (NOTHERE, in order), when
  * FLIP never found a way for it, or by a NAK that names it (which is final for all older copies
@@ -40,6 +44,20 @@
 /* wait limits, ms; facts 3.5, wire-observed 3 */
 #define AMRPC_RECEIVED_EXTRA	1000	/* beyond the round trip, before RECEIVED(REQUEST) */
 #define AMRPC_ENQUIRE_MS	20000	/* between ENQUIREs */
+/*
+ * The same towards our own kind. The first RECEIVED comes after four times what the server took to
+ * answer so far, with a floor of some ticks: a packet that is lost costs 20 ms and not a second, a
+ * thread that works for a second one probe, and a server that always takes long none. Probes are
+ * answered in softirq: the second comes after four round trips, each further one waits twice
+ * as long. ENQUIREs are 1 s, then 2 s apart. Of a machine that is gone the client knows after 2 s +
+ * 40 + 80 + ... + 1280 + 4 * 2000 ms, and when the relocation that begins with the seventh probe
+ * finds nobody: 11 s.
+ */
+#define AMRPC_OURS_FIRST	20	/* least, before RECEIVED(REQUEST) */
+#define AMRPC_OURS_FIRST_MAX	1000
+#define AMRPC_OURS_MOST		2000	/* between two probes */
+#define AMRPC_OURS_ENQUIRE	1000	/* before the first ENQUIRE, then AMRPC_OURS_MOST */
+#define AMRPC_OURS_INVAL	3	/* this many tries left: forced FLIP relocation */
 #define AMRPC_TRIES		10
 #define AMRPC_TRIES_INVAL	5	/* this many left: forced FLIP relocation */
 #define AMRPC_NAKS		5	/* then the port is dropped and located again */
@@ -76,8 +94,9 @@ enum amrpc_call_state {
 /* what the waiting thread adds to them */
 #define AMRPC_EV_EXPIRED	0x2000	/* the call's time limit */
 #define AMRPC_EV_KILLED		0x4000	/* a fatal signal */
+#define AMRPC_EV_SIGNAL		0x8000	/* one the program handles */
 /* of a server of this namespace */
-#define AMRPC_EV_MISSED		0x8000	/* could not copy the request: not executed */
+#define AMRPC_EV_MISSED		0x10000	/* could not copy the request: not executed */
 
 /* what a machine is told */
 enum amrpc_fsm_in {
@@ -103,6 +122,7 @@ enum amrpc_fsm_do {
  * @what: enum amrpc_fsm_do
  * @retrans: REQUEST: with AMRPC_F_RETRANS
  * @inval: REQUEST, RECEIVED, ENQUIRE: the server is to be found anew (FLIP_SEND_INVAL)
+ * @signal: ENQUIRE: with AMRPC_F_SIGTRANS; END: send such an ENQUIRE where the server is now
  * @drop: LOCATE, END: the port is not where the cache says
  * @worn: END: all names of copies are used up
  * @ms: WAIT: how long
@@ -113,6 +133,7 @@ struct amrpc_act {
 	enum amrpc_fsm_do	what;
 	bool			retrans;
 	bool			inval;
+	bool			signal;
 	bool			drop;
 	bool			worn;
 	unsigned int		ms;
@@ -134,6 +155,7 @@ struct amrpc_act {
  * @bounced: bytes of it that came back
  * @probe: message id of the last RECEIVED or ENQUIRE, 0 for none
  * @rtt: round trip to the server, ms
+ * @resp: our kind: what the server takes to answer, smoothed, ms
  * @ours: the server is our kind
  * @doubted: that only untrusted ways lead there: located anew once
  * @asked: after a RECEIVED every copy is RETRANS, every NAK a try
@@ -141,7 +163,10 @@ struct amrpc_act {
  * @tries: probes and copies left
  * @naks: refusals
  * @backs: copies that came back
+ * @signal: the program has got a signal its server does not know of
+ * @told: the last ENQUIRE said so
  * @wait_ms: how long it waits for events
+ * @next_ms: our kind: how long after the next probe, or until it
  *
  * @doubted and what is said of the copies is of the whole call, the rest of one attempt.
  */
@@ -158,6 +183,7 @@ struct amrpc_fsm {
 	u32			bounced;
 	u32			probe;
 	u16			rtt;
+	u16			resp;
 	bool			ours;
 	bool			doubted;
 	bool			asked;
@@ -165,7 +191,10 @@ struct amrpc_fsm {
 	u8			tries;
 	u8			naks;
 	u8			backs;
+	bool			signal;
+	bool			told;
 	unsigned int		wait_ms;
+	unsigned int		next_ms;
 };
 
 /* why something came back */

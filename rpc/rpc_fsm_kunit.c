@@ -61,8 +61,6 @@ static const struct line lines[] = {
 	/* the copy has left, or not */
 	{ "sent", M(PUTREQ, LIVE, FULL), SENT(0),
 	  WAIT(1010), M(PUTREQ, LIVE, FULL, RTT) },
-	{ "sent over a slow way", M(PUTREQ, LIVE, FULL, .ours = true, .backs = 1), SENT(0),
-	  WAIT(1010), M(PUTREQ, LIVE, FULL, RTT, .ours = true, .backs = 1) },
 	{ "no way", M(PUTREQ, LIVE, FULL), SENT(-EHOSTUNREACH),
 	  LOCATE, M(LOCATE, FULL) },
 	{ "network down", M(PUTREQ, LIVE, FULL), SENT(-ENETDOWN),
@@ -95,6 +93,71 @@ static const struct line lines[] = {
 	  END(NOTFOUND, .err = -EFAULT), M(DONE, FULL) },
 	{ "killed while sending", M(PUTREQ, LIVE, .was_live = true, .older = true, FULL),
 	  SENT(-EINTR), END(FAILURE, .err = -EINTR), M(DONE, LIVE, .was_live = true, FULL) },
+
+	/* our kind: four times what it took so far, but 20 ms to a second; then four round trips */
+	{ "ours: sent", M(PUTREQ, LIVE, FULL, .ours = true), SENT(0),
+	  WAIT(20), M(PUTREQ, LIVE, FULL, .ours = true, .wait_ms = 20, .next_ms = 40) },
+	{ "ours: sent to a slow server", M(PUTREQ, LIVE, FULL, .ours = true, .resp = 60),
+	  SENT(0), WAIT(240), M(PUTREQ, LIVE, FULL, .ours = true, .resp = 60, .wait_ms = 240,
+				.next_ms = 40) },
+	{ "ours: sent to a very slow server", M(PUTREQ, LIVE, FULL, .ours = true, .resp = 1000),
+	  SENT(0), WAIT(1000), M(PUTREQ, LIVE, FULL, .ours = true, .resp = 1000,
+				 .wait_ms = 1000, .next_ms = 40) },
+	{ "ours: a long one sent",
+	  { .state = AMRPC_CALL_PUTREQ, LIVE, .total = 512 << 10, .rtt = 300, .ours = true },
+	  SENT(0), WAIT(512),
+	  { .state = AMRPC_CALL_PUTREQ, LIVE, .total = 512 << 10, .rtt = 300, .ours = true,
+	    .wait_ms = 512, .next_ms = 1000 } },
+	{ "ours: sent again when asked for",
+	  M(PUTREQ, LIVE, TRIES(8), .asked = true, .ours = true, .next_ms = 160), SENT(0),
+	  WAIT(160), M(PUTREQ, LIVE, TRIES(8), .asked = true, .ours = true, .wait_ms = 160,
+		       .next_ms = 320) },
+	{ "ours: no answer", M(PUTREQ, LIVE, FULL, .ours = true, .wait_ms = 20, .next_ms = 40),
+	  TIMEOUT, RECEIVED(), M(PUTREQ, LIVE, TRIES(9), .ours = true, .asked = true,
+				 .wait_ms = 40, .next_ms = 80) },
+	{ "ours: no answer for long",
+	  M(PUTREQ, LIVE, TRIES(5), .ours = true, .wait_ms = 640, .next_ms = 1280), TIMEOUT,
+	  RECEIVED(), M(PUTREQ, LIVE, TRIES(4), .ours = true, .asked = true, .wait_ms = 1280,
+			.next_ms = 2000) },
+	{ "ours: seven tries gone",
+	  M(GETREP, LIVE, TRIES(4), .ours = true, .wait_ms = 1280, .next_ms = 2000), TIMEOUT,
+	  ENQUIRE(INVAL), M(GETREP, LIVE, TRIES(3), .ours = true, .wait_ms = 2000,
+			    .next_ms = 2000) },
+	{ "ours: given up", M(GETREP, LIVE, .ours = true, .wait_ms = 2000, .next_ms = 2000),
+	  TIMEOUT, END(FAILURE), M(DONE, LIVE, .ours = true, .wait_ms = 2000,
+				   .next_ms = 2000) },
+	{ "ours: ACK", M(PUTREQ, LIVE, TRIES(9), .ours = true, .wait_ms = 40, .next_ms = 80),
+	  EV(ACK), WAIT(1000), M(GETREP, LIVE, FULL, .ours = true, .wait_ms = 1000,
+				 .next_ms = 40) },
+	{ "ours: ALIVE", M(GETREP, LIVE, TRIES(9), .ours = true, .wait_ms = 80,
+			   .next_ms = 160),
+	  EV(ALIVE), WAIT(2000), M(GETREP, LIVE, FULL, .ours = true, .wait_ms = 2000,
+				   .next_ms = 40) },
+
+	/* a signal the program handles */
+	{ "GetRep: signal", M(GETREP, LIVE, FULL, LONG), EV(SIGNAL),
+	  ENQUIRE(.signal = true), M(GETREP, LIVE, FULL, LONG, .signal = true, .told = true) },
+	{ "PutReq: signal", M(PUTREQ, LIVE, FULL, RTT), EV(SIGNAL),
+	  RECEIVED(), M(PUTREQ, LIVE, FULL, RTT, .asked = true, .signal = true) },
+	{ "PutReq: signal, several packets under way",
+	  { .state = AMRPC_CALL_PUTREQ, LIVE, .total = 1459, FULL, RTT }, EV(SIGNAL),
+	  WAIT(1010), { .state = AMRPC_CALL_PUTREQ, LIVE, .total = 1459, FULL, RTT,
+			.signal = true } },
+	{ "signal and ACK", M(PUTREQ, LIVE, TRIES(3), RTT), EVS(SIGNAL, ACK),
+	  ENQUIRE(.signal = true), M(GETREP, LIVE, FULL, LONG, .signal = true, .told = true) },
+	{ "signal, the server does not know yet",
+	  M(GETREP, LIVE, TRIES(7), LONG, .signal = true), EV(ALIVE),
+	  ENQUIRE(.signal = true), M(GETREP, LIVE, FULL, LONG, .signal = true, .told = true) },
+	{ "signal, no answer", M(GETREP, LIVE, TRIES(7), LONG, .signal = true, .told = true),
+	  TIMEOUT, ENQUIRE(.signal = true),
+	  M(GETREP, LIVE, TRIES(6), LONG, .signal = true, .told = true) },
+	{ "signal, the server knows",
+	  M(GETREP, LIVE, TRIES(6), LONG, .signal = true, .told = true), EV(ALIVE),
+	  WAIT(20000), M(GETREP, LIVE, FULL, LONG) },
+	{ "signal and REPLY", M(GETREP, LIVE, FULL, LONG), EVS(SIGNAL, REPLY),
+	  END(OK), M(DONE, LIVE, FULL, LONG, .signal = true) },
+	{ "signal and NAK", M(PUTREQ, FULL, RTT), EVS(SIGNAL, NAK),
+	  REQUEST(), M(PUTREQ, FULL, RTT, .naks = 1, .signal = true) },
 
 	/* the probe has left, or not */
 	{ "asked", M(PUTREQ, LIVE, .asked = true, TRIES(9), RTT), PROBED(0),
@@ -207,11 +270,11 @@ static const struct line lines[] = {
 
 	/* the caller's wish */
 	{ "cancelled, live", M(GETREP, LIVE, FULL, LONG), EV(CANCEL),
-	  END(FAILURE), M(DONE, LIVE, FULL, LONG) },
+	  END(FAILURE, .signal = true), M(DONE, LIVE, FULL, LONG) },
 	{ "cancelled, known undelivered", M(PUTREQ, FULL, RTT), EVS(CANCEL, BOUNCED),
 	  END(NOTFOUND), M(DONE, FULL, RTT) },
 	{ "killed", M(GETREP, LIVE, FULL, LONG), EV(KILLED),
-	  END(FAILURE, .err = -EINTR), M(DONE, LIVE, FULL, LONG) },
+	  END(FAILURE, .signal = true, .err = -EINTR), M(DONE, LIVE, FULL, LONG) },
 	{ "killed, known undelivered", M(PUTREQ, FULL, RTT), EV(KILLED),
 	  END(NOTFOUND, .err = -EINTR), M(DONE, FULL, RTT) },
 	{ "out of time", M(GETREP, LIVE, FULL, LONG), EV(EXPIRED),
@@ -269,6 +332,7 @@ static void check_machine(struct kunit *test, const char *name, const struct amr
 	SAME(bounced);
 	SAME(probe);
 	SAME(rtt);
+	SAME(resp);
 	SAME(ours);
 	SAME(doubted);
 	SAME(asked);
@@ -276,7 +340,10 @@ static void check_machine(struct kunit *test, const char *name, const struct amr
 	SAME(tries);
 	SAME(naks);
 	SAME(backs);
+	SAME(signal);
+	SAME(told);
 	SAME(wait_ms);
+	SAME(next_ms);
 #undef SAME
 }
 
@@ -290,6 +357,7 @@ static void fsm_transitions(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, (int)l->act.what, (int)act.what, "%s: what", l->name);
 		KUNIT_EXPECT_EQ_MSG(test, l->act.retrans, act.retrans, "%s: retrans", l->name);
 		KUNIT_EXPECT_EQ_MSG(test, l->act.inval, act.inval, "%s: inval", l->name);
+		KUNIT_EXPECT_EQ_MSG(test, l->act.signal, act.signal, "%s: signal", l->name);
 		KUNIT_EXPECT_EQ_MSG(test, l->act.drop, act.drop, "%s: drop", l->name);
 		KUNIT_EXPECT_EQ_MSG(test, l->act.worn, act.worn, "%s: worn", l->name);
 		KUNIT_EXPECT_EQ_MSG(test, l->act.ms, act.ms, "%s: ms", l->name);
@@ -423,6 +491,35 @@ static void fsm_probes(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, amrpc_fsm_waits(&m));
 }
 
+/* a machine that is gone: reported in seconds by our kind, as the original does otherwise */
+static void fsm_silence(struct kunit *test)
+{
+	for (int ours = 0; ours <= 1; ours++) {
+		struct amrpc_fsm m = { .rtt = 10, .ours = ours };
+		struct amrpc_act act = amrpc_fsm(&m, AMRPC_IN_FOUND, 0);
+		unsigned int ms = 0, probes = 0, inval_at = 0;
+
+		amrpc_fsm_copy(&m, 1, 56);
+		amrpc_fsm(&m, AMRPC_IN_SENT, 0);
+		amrpc_fsm(&m, AMRPC_IN_EVENTS, AMRPC_EV_ACK);
+		act = amrpc_fsm(&m, AMRPC_IN_EVENTS, AMRPC_EV_ALIVE);
+		while (act.what != AMRPC_DO_END && probes < 100) {
+			ms += act.ms;
+			act = amrpc_fsm(&m, AMRPC_IN_EVENTS, 0);
+			if (act.what != AMRPC_DO_ENQUIRE)
+				continue;
+			if (act.inval && !inval_at)
+				inval_at = ms;
+			probes++;
+			act = amrpc_fsm(&m, AMRPC_IN_PROBED, 0);
+		}
+		KUNIT_EXPECT_EQ(test, 10U, probes);
+		KUNIT_EXPECT_EQ(test, ours ? 12520U : 220000U, ms);
+		/* the relocation takes 6.3 s */
+		KUNIT_EXPECT_EQ(test, ours ? 4520U : 100000U, inval_at);
+	}
+}
+
 static u32 next_random(u32 *seed)
 {
 	*seed = *seed * 1664525 + 1013904223;
@@ -441,7 +538,7 @@ static void fsm_anything(struct kunit *test)
 		0, 0, AMRPC_EV_NAK, AMRPC_EV_NAKRCV, AMRPC_EV_BOUNCED, AMRPC_EV_PROBE_BACK,
 		AMRPC_EV_LOST, AMRPC_EV_UNSAFE, AMRPC_EV_ACK, AMRPC_EV_ALIVE, AMRPC_EV_FAIL,
 		AMRPC_EV_REPLY, AMRPC_EV_CANCEL, AMRPC_EV_EXPIRED, AMRPC_EV_KILLED,
-		AMRPC_EV_REFUSED,
+		AMRPC_EV_REFUSED, AMRPC_EV_SIGNAL,
 	};
 	u32 seed = 1;
 
@@ -470,7 +567,8 @@ static void fsm_anything(struct kunit *test)
 				KUNIT_EXPECT_GT(test, act.ms, 0U);
 				ev = evs[next_random(&seed) % (i % ARRAY_SIZE(evs) + 1)];
 				/* what says that it is there is heard only so often */
-				if (ev & (AMRPC_EV_ACK | AMRPC_EV_ALIVE | AMRPC_EV_REFUSED) &&
+				if (ev & (AMRPC_EV_ACK | AMRPC_EV_ALIVE | AMRPC_EV_REFUSED |
+					  AMRPC_EV_SIGNAL) &&
 				    !good--) {
 					good = 0;
 					ev = 0;
@@ -506,6 +604,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fsm_naks),
 	KUNIT_CASE(fsm_backs),
 	KUNIT_CASE(fsm_probes),
+	KUNIT_CASE(fsm_silence),
 	KUNIT_CASE(fsm_anything),
 	{ }
 };

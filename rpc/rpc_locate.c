@@ -120,6 +120,7 @@ static bool direct(struct amrpc_call *call, const struct amrpc_loc *loc)
 	call->peer = loc->addr;
 	call->rtt = loc->rtt;
 	call->server_idx = loc->server_idx;
+	call->resp = loc->resp;
 	call->ours = loc->ours;
 	call->knows = loc->knows;
 	return true;
@@ -161,6 +162,34 @@ void amrpc_loc_drop(struct amrpc_net *an, u64 port, flip_addr_t addr)
 		spin_lock_bh(&loc->lock);
 		if (loc->addr == addr)
 			loc->known = false;
+		spin_unlock_bh(&loc->lock);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * amrpc_loc_answered() - what a server took to answer
+ * @call: of our kind; a REPLY has come
+ * @ms: after its REQUEST left
+ *
+ * Becomes longer quickly, shorter slowly; what is a tick or nothing is not worth a look-up.
+ * Context: process.
+ */
+void amrpc_loc_answered(const struct amrpc_call *call, unsigned int ms)
+{
+	struct amrpc_net *an = call->file->an;
+	struct amrpc_loc *loc;
+
+	ms = min_t(unsigned int, ms, AMRPC_OURS_FIRST_MAX);
+	if (ms <= AMRPC_OURS_FIRST / 4 && call->resp <= AMRPC_OURS_FIRST / 4)
+		return;
+	rcu_read_lock();
+	loc = rhashtable_lookup(&an->locs, &call->port, loc_params);
+	if (loc) {
+		spin_lock_bh(&loc->lock);
+		if (loc->addr == call->peer)
+			loc->resp = ms > loc->resp ? (loc->resp + ms + 1) / 2 :
+						     (7 * loc->resp + ms) / 8;
 		spin_unlock_bh(&loc->lock);
 	}
 	rcu_read_unlock();
@@ -346,6 +375,7 @@ void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,
 		loc->addr = rx->src;
 		loc->rtt = rtt <= 0 ? AMRPC_RTT_DEFAULT : min_t(s32, rtt, AMRPC_RTT_MAX);
 		loc->server_idx = w->from;
+		loc->resp = 0;
 		loc->ours = w->flags & AMRPC_F_OURS;
 		loc->knows = what_it_knows(w);
 		WRITE_ONCE(loc->known, true);

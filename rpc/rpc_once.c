@@ -26,6 +26,7 @@
  *   waiting for credits, 5 tries of 2 s per copy, two copies			 20 s
  *   the original's queues and reassembly, twice 4 s				  8 s
  *   25 hops of store and forward at 1 s, more than any queue holds		 25 s
+ * (Towards our own kind the probes are closer together, at most AMRPC_OURS_MOST apart.)
  * That is 86 s; AMRPC_ONCE_HOLD doubles it for clocks that drift and machines that pause.
  *
  * The window itself, and the refusals, are in rpc_window.c.

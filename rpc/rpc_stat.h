@@ -28,6 +28,7 @@
 	X(REPLY_RX, "replies_received", "whole REPLY messages")				\
 	X(RECEIVED_TX, "received_sent", "RECEIVED probes sent")				\
 	X(ENQUIRE_TX, "enquire_sent", "ENQUIRE probes sent")				\
+	X(SIGNAL_TX, "signals_sent", "of them, with a signal for the server")		\
 	X(NAK_TX, "naks_sent", "requests refused")					\
 	X(NAK_RX, "naks_received", "refusals received")					\
 	X(FAIL_TX, "fails_sent", "FAIL messages sent")					\

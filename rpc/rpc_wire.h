@@ -3,6 +3,7 @@
 #ifndef _AMRPC_WIRE_H
 #define _AMRPC_WIRE_H
 
+#include <linux/string.h>
 #include <linux/types.h>
 #include <linux/amoeba.h>
 

@@ -56,6 +56,9 @@ byte events;
 bit live, older;
 bit probe;		/* call->probe_messid is not 0 */
 byte alive = CALLS_ALIVE;
+#ifdef SIGNALS
+bit signal = 1;		/* one the program handles may come; only the first of a call counts */
+#endif
 
 #define ASKING	(state == PUTREQ || state == GETREP)
 #define EVENT(e, guard) \
@@ -128,6 +131,9 @@ wait:
 		:: events == 0 -> skip
 #endif
 		:: events != 0 -> ev = events; events = 0
+#ifdef SIGNALS
+		:: signal -> signal = 0; goto ask
+#endif
 		fi
 	}
 	atomic {
@@ -183,7 +189,10 @@ wait:
 			fi;
 			tries = TRIES;
 			probe_located = 0;
-			goto wait
+			if
+			:: goto wait
+			:: goto ask		/* a signal is not known there yet */
+			fi
 		:: else
 		fi;
 		if
@@ -207,6 +216,11 @@ wait:
 #endif
 			fi
 		fi;
+		goto ask
+	}
+
+ask:
+	atomic {
 		if
 		:: goto ended			/* send_probe() found no way */
 		:: probe = 1; goto wait

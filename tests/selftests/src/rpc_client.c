@@ -4,14 +4,25 @@
  *
  *   rpc_client port=HEX [sig= check= object= rights= site= command= extra= offset= size=]
  *              [data=FILE] [room=BYTES] [out=FILE] [count=N] [gap_ms=MS]
- *              [locate_ms=MS] [timeout_ms=MS] [flags=N]
+ *              [locate_ms=MS] [timeout_ms=MS] [flags=N] [usr1=1]
  *
  * Makes @count calls, each beginning @gap_ms after the one before began or when that has ended,
  * whichever is later. One line each: "call N verdict V ms T rep_len L out_flags F" and the reply
  * header; out=FILE keeps the data of the last reply. Status 0 however the calls end, 1 when an
- * ioctl gives an errno ("call N errno E").
+ * ioctl gives an errno ("call N errno E"). usr1=1: handles SIGUSR1 and prints "signal" when it does.
  */
 #include "rpc_tool.h"
+
+#include <signal.h>
+
+static void on_signal(int sig)
+{
+	static const char text[] = "signal\n";
+
+	(void)sig;
+	if (write(1, text, sizeof(text) - 1) < 0)
+		_exit(3);
+}
 
 int main(int argc, char **argv)
 {
@@ -41,6 +52,8 @@ int main(int argc, char **argv)
 			proto.locate_ms = strtoul(v, NULL, 0);
 		else if ((v = rpc_arg(argv[i], "timeout_ms")))
 			proto.timeout_ms = strtoul(v, NULL, 0);
+		else if ((v = rpc_arg(argv[i], "usr1")))
+			signal(SIGUSR1, on_signal);
 		else if ((v = rpc_arg(argv[i], "flags")))
 			proto.flags = strtoul(v, NULL, 0);
 		else
