@@ -35,7 +35,7 @@ in_ns d2 "$tests/dev_listen" hold=30 >"$tmp/srv" 2>&1 &
 hold=$!
 for ((i = 0; i < 50; i++)); do grep -q ready "$tmp/srv" && break; sleep 0.05; done
 in_ns d1 "$tests/dev_cancel" remote=1 || fail "dev_cancel, remote"
-kill -9 $hold
+kill -9 $hold; wait $hold 2>/dev/null
 quiet d1; quiet d2
 consistent d1 || fail "d1: calls and verdicts do not add up"
 finish
