@@ -80,6 +80,7 @@
 /* a queued request not picked up for this long is refused (NAK), ms */
 #define AMRPC_QUEUE_MS		5000
 #define AMRPC_QUEUE_LEN		256		/* requests per queue */
+#define AMRPC_LOCAL_LEN		4096		/* the same, of this namespace: each a thread that waits */
 #define AMRPC_QUEUE_BYTES	(64U << 20)	/* their data */
 /* a server that has had no thread waiting and no request in work for this long is not there */
 #define AMRPC_IDLE		HZ

@@ -352,9 +352,13 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 	kfree(l);
 }
 
+/*
+ * A local client waits for a place asleep and in turn; who found none would have to ask again and
+ * again, and those who were just served would be there first. What it queues is charged to it.
+ */
 static bool room(const struct amrpc_queue *q, const struct amrpc_tx *tx)
 {
-	return q->len < AMRPC_QUEUE_LEN && q->bytes + tx_bytes(tx) <= AMRPC_QUEUE_BYTES;
+	return q->len < (tx->call ? AMRPC_LOCAL_LEN : AMRPC_QUEUE_LEN) && q->bytes + tx_bytes(tx) <= AMRPC_QUEUE_BYTES;
 }
 
 /* is a thread in line that nobody has given a request yet? */
