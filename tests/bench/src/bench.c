@@ -130,20 +130,18 @@ static void measure(struct bench *b, int chunks, int trips)
 		trips = 1;
 	}
 	for (int c = 0; c < chunks; c++) {
+		unsigned long n = b->trips ? b->trips() : 0;
 		double t = now();
 
 		for (int i = 0; i < trips; i++)
 			b->call(b);
-		t = (now() - t) / trips;
+		n = b->trips ? b->trips() - n : (unsigned long)trips;
+		t = (now() - t) / (double)n;
 		sum += t;
 		if (!c || t < best)
 			best = t;
 	}
 	sum /= chunks;
-	if (b->at_once) {
-		best /= b->at_once;
-		sum /= b->at_once;
-	}
 	if (b->mib || b->gib)
 		printf("RESULT %s %.1f %.1f MB/s\n", b->name, (b->gib ? GIB : MIB) / best / 1e6,
 		       (b->gib ? GIB : MIB) / sum / 1e6);
@@ -187,6 +185,8 @@ static void run_here(struct bench *b, int chunks, int trips)
 	if (b->connect)
 		b->connect(b);
 	measure(b, chunks, trips);
+	if (b->finish)
+		b->finish(b);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	exit(0);

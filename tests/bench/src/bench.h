@@ -22,12 +22,14 @@ struct bench {
 	enum where where;	/* one namespace, two joined by a veth, two machines */
 	bool mib;		/* each trip carries 1 MiB one way: the result is MB/s */
 	bool gib;		/* 1 GiB instead */
-	int at_once;		/* each trip is that many, of as many threads; 0: 1 */
+	int at_once;		/* that many threads at once; call() waits for about as many trips */
+	unsigned long (*trips)(void);	/* how many there were until now */
 	int bytes;		/* there and back, of those that can do more than one; 0: 1 */
 	void (*prepare)(struct bench *b);
 	void (*serve)(struct bench *b);
 	void (*connect)(struct bench *b);
 	void (*call)(struct bench *b);
+	void (*finish)(struct bench *b);	/* the server goes now */
 	int fd[4];
 	const char *address;	/* IPv4 address of the server */
 	int kind;		/* of the file the benchmark is in */
