@@ -13,11 +13,17 @@ need_flip
 ns a b
 link a va b vb
 
-receiver b "$tmp/b" count 100000 echo 1 timeout 100000
-b=$address
-check "first message" in_ns a "$tool" ping "$b" 10 1
-took=$(sed -n 's/.*first \([0-9]*\)\..*/\1/p' "$tmp/check")
-[ "${took:-999}" -lt 90 ] || fail "the first locate took $took ms: it waited for a second round"
+# found by the first LOCATE: on a busy machine the second goes out before the answer is seen, but
+# not each time
+for i in 1 2 3 4 5; do
+	receiver b "$tmp/b" count 100000 echo 1 timeout 100000
+	b=$address
+	before=$(stat a tx_locate)
+	check "first message" in_ns a "$tool" ping "$b" 10 1
+	asked=$(($(stat a tx_locate) - before))
+	[ $asked = 1 ] && break
+done
+[ $asked = 1 ] || fail "the first locate needed $asked LOCATEs: it waited for a second round"
 for len in 0 1 3 4 57 1457 1458 1459 2916 2917 4096 30000 65535 65536 262144 1048576; do
 	check "$len bytes over veth" in_ns a "$tool" ping "$b" $len 3
 	check "$len bytes within" in_ns b "$tool" ping "$b" $len 3
@@ -45,7 +51,10 @@ receiver a "$tmp/bc2" bcast 1 count 3 timeout 60000
 check "broadcast" in_ns a "$tool" send all 100 hops 3
 check "broadcast without the budget to leave" in_ns a "$tool" send all 101 hops 2
 check "large broadcast" in_ns a "$tool" send all 20000 hops 3
-sleep 1
+# the last one, and so all that came before it
+for f in bc bc2; do
+	wait_for 10 grep -q '^len 20000 ' "$tmp/$f" || fail "no large broadcast in $f"
+done
 expect "broadcast here" "$(grep -c '^len 10[01] .*network 0 hops 0' "$tmp/bc2")" 2
 expect "broadcast there" "$(grep -c '^len 100 .*network 1 hops 3' "$tmp/bc")" 1
 expect "short one stayed" "$(grep -c '^len 101 ' "$tmp/bc")" 0
@@ -59,25 +68,23 @@ group=$address
 check "multicast to three" in_ns a "$tool" send "$group" 500 members 3
 check "multicast of several packets" in_ns a "$tool" send "$group" 5000 members 3
 check "multicast from the other side" in_ns b "$tool" send "$group" 700 members 3
-sleep 0.5
+all() { [ "$(cat "$tmp"/g[123] | grep -c '^len \(500\|5000\|700\) ')" = 9 ]; }
+wait_for 10 all
 for i in 1 2 3; do
 	expect "member $i" "$(grep -c '^len \(500\|5000\|700\) ' "$tmp/g$i")" 3
 done
-check "a fourth member is waited for" in_ns a "$tool" send "$group" 501 members 4 ltime 300 wait 2000
+check "a fourth member is waited for" in_ns a "$tool" send "$group" 501 members 4 ltime 300 wait 20000
 expect "and missed" "$(cat "$tmp/check")" "*undelivered to $group*reason 1*"
 
 # nobody there: the ordinary locate ends at the first tick after 5200 ms, the forced after 6300
-in_ns a "$tool" send 0102030405060708 77 wait 9000 >"$tmp/none" &
-in_ns a "$tool" send 0102030405060709 77 flags 1 wait 9000 >"$tmp/forced" &
-wait $!
-wait_for 9 grep -q . "$tmp/none"
-sleep 0.3
+in_ns a "$tool" send 0102030405060708 77 wait 20000 >"$tmp/none" & none=$!
+in_ns a "$tool" send 0102030405060709 77 flags 1 wait 20000 >"$tmp/forced" & forced=$!
+wait $none $forced
 ms() { sed -n 's/.*after \([0-9]*\) ms.*/\1/p' "$1"; }
 expect "undeliverable" "$(grep undel "$tmp/none")" \
 	"undelivered to 0102030405060708 len 77 reason 1 errno 113 * intact"
-# an emulated machine may be late; the next tick of either is more than three seconds away
-late=200
-case $KERNEL in uml-*) ;; *) late=1500 ;; esac
+# a busy or an emulated machine may be late; the next tick of either is more than three seconds away
+late=1500
 t=$(ms "$tmp/none"); [ "${t:-0}" -ge 5250 ] && [ "$t" -le $((5300 + late)) ] || fail "ordinary locate: ${t:-?} ms"
 t=$(ms "$tmp/forced"); [ "${t:-0}" -ge 6250 ] && [ "$t" -le $((6300 + late)) ] || fail "forced locate: ${t:-?} ms"
 expect "without looking" "$(in_ns a "$tool" send 0102030405060708 10 ltime 0 2>&1)" "*No route to host"
@@ -87,7 +94,7 @@ receiver b "$tmp/gone" count 1 timeout 100000
 gone=$address
 check "to it" in_ns a "$tool" send "$gone" 100
 wait "${background[-1]}"
-check "after it has gone" in_ns a "$tool" send "$gone" 100 wait 3000
+check "after it has gone" in_ns a "$tool" send "$gone" 100 wait 20000
 expect "not there" "$(grep undel "$tmp/check")" "undelivered to $gone len 100 reason 2 errno 113 * intact"
 expect "no route any more" "$(in_ns a "$nl" route-get address "$gone")" "error 2:*"
 finish

@@ -40,15 +40,18 @@ kill $! 2>/dev/null
 expect "nothing waits" "$(in_ns b "$nl" dump neigh-get)" "*queued=0 messages=0*"
 
 # a killed sender leaves nothing behind
-in_ns x "$wire" vx miser $to 8000 >/dev/null &
-in_ns b "$nl" dump route-get >/dev/null
+ip netns exec x "$wire" vx miser $to 60000 >"$tmp/miser" &
+miser=$!
+wait_for 5 grep -q ready "$tmp/miser"
 ip netns exec b "$tool" send $to 100000 flags 1 &
 sender=$!
-sleep 1
+waits() { in_ns b "$nl" dump neigh-get | grep -q 'credits=0 .*messages=1 '; }
+wait_for 5 waits || fail "no message waits: $(in_ns b "$nl" dump neigh-get)"
 kill -9 $sender
 wait $sender 2>/dev/null
 expect "killed" "$(in_ns b "$nl" dump neigh-get)" "*queued=0 messages=0*"
-wait
+kill $miser
+wait $miser 2>/dev/null
 
 # both sides over a wire that loses frames: messages are lost whole or arrive whole, credits heal
 add_net x vx
@@ -57,13 +60,13 @@ b=$address
 if in_ns x tc qdisc add dev vx root netem loss 2% 2>"$tmp/tc"; then
 	in_ns x "$tool" send "$b" 30000 count 20 >"$tmp/lossy" 2>&1 || fail "$(cat "$tmp/lossy")"
 	in_ns x tc qdisc del dev vx root
-	sleep 1
+	# what comes after them
+	expect "all good afterwards" "$(in_ns x "$tool" send "$b" 30001 2>&1)" "sent 1 *"
+	wait_for 5 grep -q '^len 30001 ' "$tmp/loss" || fail "no message after the loss"
 	n=$(grep -c '^len 30000 ' "$tmp/loss")
 	echo "$n of 20 messages survived 2% loss"
 	[ "$n" -ge 3 ] || fail "only $n of 20 messages of 21 packets came"
 	grep -q DAMAGED "$tmp/loss" && fail "a damaged message was delivered"
-	expect "all good afterwards" "$(in_ns x "$tool" send "$b" 30001 2>&1)" "sent 1 *"
-	wait_for 5 grep -q '^len 30001 ' "$tmp/loss" || fail "no message after the loss"
 else
 	echo "no netem: $(cat "$tmp/tc")"
 fi

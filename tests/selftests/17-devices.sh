@@ -6,7 +6,7 @@
 #
 # nodes: 1
 # suites: distribution
-# timeout: 240
+# timeout: 400
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
 need_flip
@@ -42,7 +42,7 @@ grep -q "^net-down-ntf .*ifname=va .*running=0" "$tmp/events" || fail "no net-do
 grep -q "^net-up-ntf .*ifname=va .*running=1" "$tmp/events" || fail "no net-up-ntf"
 grep -q "^neigh-lost-ntf" "$tmp/events" || fail "no neigh-lost-ntf"
 grep -q "^neigh-new-ntf .*ifname=va" "$tmp/events" || fail "no neigh-new-ntf"
-check "unanswered" in_ns a "$tool" send 0102030405060708 1 ltime 100 wait 2000
+check "unanswered" in_ns a "$tool" send 0102030405060708 1 ltime 100 wait 20000
 wait_for 3 grep -q "^locate-failed-ntf address=0102030405060708" "$tmp/events" ||
 	fail "no locate-failed-ntf"
 
