@@ -6,7 +6,7 @@
 #
 # nodes: 1
 # suites: scenarios
-# timeout: 300
+# timeout: 900
 
 [ $# -gt 0 ] || set -- 1-18
 exec "$AMOEBA_TREE/tests/selftests/scenarios/run" "$@"

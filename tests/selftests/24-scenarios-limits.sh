@@ -5,7 +5,7 @@
 #
 # nodes: 1
 # suites: scenarios
-# timeout: 300
+# timeout: 900
 
 [ $# -gt 0 ] || set -- 32-48
 exec "$AMOEBA_TREE/tests/selftests/scenarios/run" "$@"

@@ -35,7 +35,7 @@ arrived || fail "a broadcast came twice"
 
 # a search circles as little: each budget is a new one, and goes once over each network
 tx=$(sum tx_locate) asked=$(stat h1 tx_locate)
-check "search for nobody" in_ns h1 "$tool" send 0102030405060708 10 ltime 700 wait 4000
+check "search for nobody" in_ns h1 "$tool" send 0102030405060708 10 ltime 1500 wait 20000
 asked=$(($(stat h1 tx_locate) - asked)) tx=$(($(sum tx_locate) - tx))
 [ $asked -ge 5 ] || fail "only $asked LOCATEs"
 [ $tx -le $((6 * asked)) ] || fail "$tx LOCATEs were passed on for $asked"

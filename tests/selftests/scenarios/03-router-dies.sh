@@ -26,7 +26,7 @@ case $old in
 *) fail "h2 is neither at r1 nor at r2 but at '$old'"; dies=r1 lives=r2 ;;
 esac
 
-begin "$tmp/flow" in_ns h1 "$tool" flow "$h2" 3001 100 step 1 gap 10 timeout 400 inval 1
+begin "$tmp/flow" in_ns h1 "$tool" flow "$h2" 3001 100 step 1 gap 10 timeout 2000 inval 1
 flow=$pid
 some() { [ "$(came "$tmp/h2" "30[0-9]*")" -ge 25 ]; }
 wait_for 30 some || fail "the transfer does not begin"

@@ -18,7 +18,7 @@ way=$(route h1 "$h2" | sed -n 's/.*ifname=e\([12]\).*/\1/p')
 [ -n "$way" ] || fail "no route: $(route h1 "$h2")"
 
 # no word of INVAL: a network that goes takes the routes over it along
-begin "$tmp/flow" in_ns h1 "$tool" flow "$h2" 3001 100 step 1 gap 10 timeout 400 ltime 2000
+begin "$tmp/flow" in_ns h1 "$tool" flow "$h2" 3001 100 step 1 gap 10 timeout 2000 ltime 2000
 flow=$pid
 some() { [ "$(came "$tmp/h2" "30[0-9]*")" -ge 25 ]; }
 wait_for 30 some || fail "the transfer does not begin"

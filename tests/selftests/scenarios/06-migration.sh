@@ -9,7 +9,7 @@ segment lan
 for h in h1 h2 h3; do plug lan $h e0; done
 receiver h2 "$tmp/h2" bind 3333333333333300 count 25 echo 1 timeout 60000
 mob=$address
-begin "$tmp/flow" in_ns h1 "$tool" flow "$mob" 2000 80 step 1 gap 10 timeout 300 ltime 500
+begin "$tmp/flow" in_ns h1 "$tool" flow "$mob" 2000 80 step 1 gap 10 timeout 2000 ltime 1000
 flow=$pid
 # h2's one ends after 25 messages
 wait "${background[0]}" || fail "at h2: $(tail -1 "$tmp/h2")"

@@ -11,7 +11,9 @@ for hops in 2 3 5 6 8 9 25; do
 	check "budget $hops" in_ns h1 "$tool" send all $((100 + hops)) hops $hops
 done
 check "of several packets" in_ns h1 "$tool" send all 20000 hops 9
-wait_for 20 grep -q '^len 20000 ' "$tmp/h2" || fail "the last one did not come"
+for h in h1 r1 r2 h2; do
+	wait_for 20 grep -q '^len 20000 ' "$tmp/$h" || fail "the last one did not come to $h"
+done
 got() { grep -o '^len [0-9]* .* hops [0-9]*' "$1" | sed 's/^len \([0-9]*\) .* hops /\1:/' |
 	tr '\n' ' '; }
 expect "here" "$(got "$tmp/h1")" "102:0 103:0 105:0 106:0 108:0 109:0 125:0 20000:0 "

@@ -17,9 +17,9 @@ wait_for 10 grep -q '^len 200 ' "$tmp/bc" || fail "no broadcast"
 
 in_ns r1 sysctl -q net.flip.forwarding=0 || fail "sysctl"
 passed=$(stat r1 forwarded)
-check "over the route that was" in_ns h1 "$tool" send "$h2" 101 wait 4000
+check "over the route that was" in_ns h1 "$tool" send "$h2" 101 wait 20000
 expect "bounced" "$(grep undel "$tmp/check")" "*len 101 reason 2 errno 113 *intact"
-check "looking for it" in_ns h1 "$tool" send "$h2" 102 ltime 300 wait 4000
+check "looking for it" in_ns h1 "$tool" send "$h2" 102 ltime 300 wait 20000
 expect "not found" "$(grep undel "$tmp/check")" "*len 102 reason 1 *intact"
 check "broadcast" in_ns h1 "$tool" send all 201 hops 9
 check "r1 itself" in_ns h1 "$tool" ping "$r1" 5000 1

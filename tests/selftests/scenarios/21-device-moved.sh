@@ -7,7 +7,7 @@ link a e0 b e0
 echoing b "$tmp/b"
 b=$address
 check "first" in_ns a "$tool" ping "$b" 100 1
-transfer a "$b" "$tmp/b" ltime 200
+transfer a "$b" "$tmp/b" ltime 1000
 ip -n a link set e0 netns c
 expect "in neither" "$(in_ns a "$nl" dump net-get)$(in_ns c "$nl" dump net-get)" ""
 expect "a knows nobody" "$(in_ns a "$nl" dump neigh-get)$(in_ns a "$nl" dump route-get)" ""

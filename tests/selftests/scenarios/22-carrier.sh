@@ -9,7 +9,7 @@ b=$address
 check "first" in_ns a "$tool" ping "$b" 100 1
 begin "$tmp/events" in_ns a "$nl" events 100 60000
 wait_for 5 grep -q listening "$tmp/events"
-transfer a "$b" "$tmp/b" ltime 200
+transfer a "$b" "$tmp/b" ltime 1000
 for i in 1 2 3; do
 	# the far end down is no carrier here
 	ip -n b link set e0 down

@@ -30,7 +30,7 @@ d=$address
 receiver d "$tmp/bc" bcast 1 count 10 timeout 60000
 check "in VLAN 5" in_ns a "$tool" ping "$b" 100000 2
 check "in VLAN 6" in_ns c "$tool" ping "$d" 100000 2
-check "across" in_ns a "$tool" send "$d" 101 ltime 300 wait 4000
+check "across" in_ns a "$tool" send "$d" 101 ltime 300 wait 20000
 expect "across" "$(grep undel "$tmp/check")" "*len 101 reason 1 *"
 check "broadcast in VLAN 5" in_ns a "$tool" send all 200 hops 9
 check "broadcast in VLAN 6" in_ns c "$tool" send all 201 hops 9

@@ -13,7 +13,7 @@ b=$address
 check "first" in_ns a "$tool" ping "$b" 100 1
 js() { in_ns a "$amctl" -j net list | python3 -c "import json, sys; d = json.load(sys.stdin); print($1)"; }
 expect "state" "$(js 'd[0]["state"]')" up
-transfer a "$b" "$tmp/b" ltime 200
+transfer a "$b" "$tmp/b" ltime 1000
 
 check "off" in_ns a "$amctl" net set e0 up off
 expect "state" "$(js 'd[0]["state"]')" off

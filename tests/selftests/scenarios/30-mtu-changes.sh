@@ -8,7 +8,7 @@ echoing b "$tmp/b"
 b=$address
 check "first" in_ns a "$tool" ping "$b" 100 1
 mtu() { ip -n a link set e0 mtu "$1"; ip -n b link set e0 mtu "$1"; }
-transfer a "$b" "$tmp/b" inval 1
+transfer a "$b" "$tmp/b" inval 1 timeout 600
 for m in 600 1500 256 9000 1500; do
 	mtu $m
 	check "MTU $m" in_ns a "$tool" ping "$b" 20000 1 timeout 10000

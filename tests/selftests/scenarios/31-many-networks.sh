@@ -23,7 +23,7 @@ for i in 1 17 31; do
 done
 tx=$(stat r tx_locate)
 check "a search goes out by all of them" in_ns r "$tool" send 0102030405060708 10 ltime 0 keep 1
-in_ns r "$tool" send 0102030405060708 10 ltime 100 wait 2000 >/dev/null 2>&1
+in_ns r "$tool" send 0102030405060708 10 ltime 100 wait 20000 >/dev/null 2>&1
 tx=$(($(stat r tx_locate) - tx))
 [ $tx -ge 32 ] && [ $((tx % 32)) = 0 ] || fail "$tx LOCATEs on 32 networks"
 in_ns r "$nl" net-del ifname n5 >/dev/null

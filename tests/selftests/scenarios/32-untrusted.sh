@@ -18,13 +18,14 @@ receiver h1 "$tmp/h1" count 1 timeout 60000
 h1=$address
 check "plain" in_ns h1 "$tool" ping "$h2" 200 1
 expect "marked" "$(grep '^len 200 ' "$tmp/h2")" "*flags 0x20"
-check "back" in_ns h2 "$tool" send "$h1" 201 wait 1000
-wait_for 5 grep -q '^len 201 ' "$tmp/h1" || fail "nothing came back"
+begin "$tmp/back" in_ns h2 "$tool" send "$h1" 201 wait 60000
+wait_for 5 grep -q '^len 201 ' "$tmp/h1" || fail "nothing came back: $(cat "$tmp/back")"
+kill $pid
 expect "marked as well" "$(grep '^len 201 ' "$tmp/h1")" "*flags 0x20"
 expect "no trusted destination" "$(route h1 "$h2")" "*count=1 trusted-count=0*"
 
 expect "at once" "$(in_ns h1 "$tool" send "$h2" 10 flags 4 ltime 0 2>&1)" "*Network is unreachable"
-check "after looking" in_ns h1 "$tool" send "$h2" 202 flags 4 ltime 300 wait 4000
+check "after looking" in_ns h1 "$tool" send "$h2" 202 flags 4 ltime 300 wait 20000
 expect "after looking" "$(grep undel "$tmp/check")" "*len 202 reason 3 errno 101 *intact"
 expect "large" "$(in_ns h1 "$tool" send "$h2" 20202 flags 4 ltime 300 2>&1)" "*Network is unreachable"
 check "broadcast" in_ns h1 "$tool" send all 203 flags 4 hops 25

@@ -18,7 +18,7 @@ h2=$address
 check "r1 knows h2" in_ns r1 "$tool" ping "$h2" 10 1
 check "plain" in_ns h1 "$tool" ping "$h2" 100 1
 both() { [ "$(in_ns h1 "$nl" dump route-get | grep -c "address=$h2")" = 2 ]; }
-both || fail "h1 knows: $(in_ns h1 "$nl" dump route-get)"
+wait_for 5 both || fail "h1 knows: $(in_ns h1 "$nl" dump route-get)"
 check "SECURITY" in_ns h1 "$tool" ping "$h2" 101 1 flags 4
 check "large SECURITY" in_ns h1 "$tool" ping "$h2" 20000 1 flags 4
 expect "plain went" "$(grep '^len 100 ' "$tmp/h2")" "*hops 3 flags 0x20"

@@ -17,7 +17,7 @@ check "ra knows h2" in_ns ra "$tool" ping "$h2" 10 1
 check "rb knows h2" in_ns rb "$tool" ping "$h2" 10 1
 check "h1 asks both" in_ns h1 "$tool" ping "$h2" 100 1 flags 4
 both() { [ "$(in_ns h1 "$nl" dump route-get | grep -c "address=$h2 .*hops=6 ")" = 2 ]; }
-both || fail "h1 knows: $(in_ns h1 "$nl" dump route-get)"
+wait_for 5 both || fail "h1 knows: $(in_ns h1 "$nl" dump route-get)"
 before=$(stat ra rx_unidata)
 check "over one of them" in_ns h1 "$tool" send "$h2" 101 flags 4
 wait_for 5 grep -q '^len 101 ' "$tmp/h2" || fail "it did not come"

@@ -5,13 +5,13 @@
 ns a b
 link a e0 b e0
 later=d70d52d1b9d01900	# the public side of 0102030405060700
-begin "$tmp/small" in_ns a "$tool" send $later 100 count 40 step 1 ltime 30000 wait 30000
+begin "$tmp/small" in_ns a "$tool" send $later 100 count 40 step 1 ltime 100000 wait 100000
 small=$pid
-begin "$tmp/nobody" in_ns a "$tool" send 1122334455667700 1000 count 5 step 1 ltime 30000 wait 30000
+begin "$tmp/nobody" in_ns a "$tool" send 1122334455667700 1000 count 5 step 1 ltime 100000 wait 100000
 looking() { case $(in_ns a "$nl" info-get) in *locates=2*) ;; *) false ;; esac; }
 wait_for 10 looking || fail "nothing is looked for: $(in_ns a "$nl" info-get)"
 wait_for 10 grep -q '^sent 40 ' "$tmp/small" || fail "the sender had to wait"
-begin "$tmp/large" in_ns a "$tool" send $later 50000 ltime 30000
+begin "$tmp/large" in_ns a "$tool" send $later 50000 ltime 100000
 large=$pid
 receiver b "$tmp/b" bind 0102030405060700 count 41 timeout 30000
 expect "its address" "$address" $later

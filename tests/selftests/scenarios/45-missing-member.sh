@@ -8,9 +8,9 @@ for n in a b c; do plug lan $n e0; done
 receiver a "$tmp/a" bind 1111111111111100 count 100 timeout 60000
 receiver b "$tmp/b" bind 1111111111111100 count 100 timeout 60000
 group=$address
-check "two of three" in_ns a "$tool" send "$group" 100 members 3 ltime 300 wait 5000
+check "two of three" in_ns a "$tool" send "$group" 100 members 3 ltime 300 wait 20000
 expect "two of three" "$(grep undel "$tmp/check")" "undelivered to $group len 100 reason 1 *intact"
-begin "$tmp/send" in_ns a "$tool" send "$group" 101 members 3 ltime 30000 wait 30000
+begin "$tmp/send" in_ns a "$tool" send "$group" 101 members 3 ltime 100000 wait 100000
 looking() { case $(in_ns a "$nl" info-get) in *locates=1*) ;; *) false ;; esac; }
 wait_for 5 looking || fail "nobody is looked for"
 expect "so far" "$(cat "$tmp/a" "$tmp/b" | grep -c '^len 101')" 0

@@ -20,8 +20,12 @@ stuck_pid=$pid
 begin "$tmp/stuck2" in_ns a "$tool" send $stuck 100001
 waits() { in_ns a "$nl" dump neigh-get | grep -q 'credits=0 .*messages=2 '; }
 wait_for 10 waits || fail "nobody waits: $(in_ns a "$nl" dump neigh-get)"
-transfer a "$b" "$tmp/b"
-transferred 100
+# a busy machine may interrupt one transfer, not three of them
+for i in 1 2 3; do
+	transfer a "$b" "$tmp/b"
+	transferred 100
+	[ "$(told "$tmp/flow" interrupted)" -lt 1000 ] && break
+done
 [ "$(told "$tmp/flow" interrupted)" -lt 1000 ] || fail "others had to wait"
 check "small ones to it need no credit" in_ns a "$tool" send $stuck 10
 wait $stuck_pid && fail "sent to who gives no credits"

@@ -126,7 +126,8 @@ transfer()
 {
 	local n=$1 to=$2 file=$3
 	shift 3
-	begin "$tmp/flow" in_ns "$n" "$tool" flow "$to" 2001 100 step 1 gap 10 timeout 300 "$@"
+	# who gives up early on a busy machine loses what was not lost
+	begin "$tmp/flow" in_ns "$n" "$tool" flow "$to" 2001 100 step 1 gap 10 timeout 2000 "$@"
 	flow=$pid
 	first() { [ "$(came "$file" "20[0-9]*")" -ge 10 ]; }
 	wait_for 30 first || fail "the transfer does not begin"

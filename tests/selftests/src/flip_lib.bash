@@ -60,7 +60,8 @@ receiver()
 	local n=$1 file=$2
 	shift 2
 	: >"$file"
-	ip netns exec "$n" "$tool" recv "$@" >"$file" 2>&1 &
+	# behind what is there, so that the file may be emptied
+	ip netns exec "$n" "$tool" recv "$@" >>"$file" 2>&1 &
 	background+=($!)
 	wait_for 60 test -s "$file" || fail "receiver in $n does not start"
 	read -r address <"$file"

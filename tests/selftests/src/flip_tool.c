@@ -270,7 +270,7 @@ static int undelivered(int fd, long ms, int quiet, double begin)
 
 static int do_recv(void)
 {
-	size_t size = rcvbuf > (8 << 20) ? (size_t)FLIP_MAX_MSG : 8 << 20;
+	size_t size = rcvbuf >= (8 << 20) ? (size_t)rcvbuf + 1 : 8 << 20;
 	uint8_t *buf = malloc(size);
 	int fd = open_socket(), bad = 0;
 	struct received r;
@@ -334,6 +334,9 @@ static int do_send(const char *dst, size_t len)
 	if (keep)
 		printf("refused %ld\n", refused);
 	fflush(stdout);
+	/* of what was refused no more will be heard */
+	if (errors > count - refused)
+		errors = count - refused;
 	for (n = 0; wait_ms && n < errors && undelivered(fd, wait_ms, 0, begin); n++)
 		;
 	if (wait_ms && !n)
