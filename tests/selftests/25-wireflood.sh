@@ -12,7 +12,7 @@
 # nodes: 1
 # suites: badwire
 # kernels: uml-debug deb-6.1 deb-6.12 newest
-# timeout: 420
+# timeout: 900
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
 need_flip

@@ -7,7 +7,7 @@
 #
 # nodes: 1
 # suites: distribution
-# timeout: 150
+# timeout: 300
 
 . "$AMOEBA_TREE/tests/selftests/src/udp_lib.bash"
 lan a b c

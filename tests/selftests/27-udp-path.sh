@@ -7,7 +7,7 @@
 #
 # nodes: 1
 # suites: path
-# timeout: 150
+# timeout: 300
 
 . "$AMOEBA_TREE/tests/selftests/src/udp_lib.bash"
 lan a b

@@ -7,7 +7,7 @@
 #
 # nodes: 1
 # suites: badinput
-# timeout: 180
+# timeout: 400
 
 . "$AMOEBA_TREE/tests/selftests/src/udp_lib.bash"
 lan a b c

@@ -3,7 +3,7 @@
 # procd: its identity, whom jobs run as and what they see, rights, wrong descriptors and requests,
 # what it leaves behind when a job, a client or procd itself ends or is killed.
 # nodes: 2
-# timeout: 300
+# timeout: 500
 
 set -u
 . "$AMOEBA_TREE/tests/selftests/src/pool_lib.bash"

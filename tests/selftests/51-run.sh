@@ -3,7 +3,7 @@
 # amctl run: streams, exit status, signals, files in and out, stored programs, choice of the
 # host, hosts that go away, wrong use.
 # nodes: 3
-# timeout: 300
+# timeout: 500
 
 set -u
 . "$AMOEBA_TREE/tests/selftests/src/pool_lib.bash"

@@ -7,7 +7,7 @@
 #
 # nodes: 1
 # suites: races
-# timeout: 300
+# timeout: 600
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules

@@ -7,7 +7,7 @@
 #
 # nodes: 1
 # suites: races
-# timeout: 240
+# timeout: 500
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules
