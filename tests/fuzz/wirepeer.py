@@ -119,10 +119,16 @@ class Peer:
             if want(f):
                 return f
 
-    def drain(self, ms=100.0):
-        """what comes for so long"""
+    def drain(self, ms=100.0, patience=0.0):
+        """what comes for so long; with @patience, from when the first came within that"""
         out = []
         end = time.time() + ms / 1e3
+        if patience:
+            got = self.link.recv(time.time() + patience / 1e3)
+            end = time.time() + ms / 1e3
+            if got:
+                out.append(fw.Frame(got[2], got[0], "RPC"))
+                self.courtesy(out[-1])
         while True:
             got = self.link.recv(end)
             if not got:
@@ -175,3 +181,13 @@ def addresses(machine):
 
 def changed(before, after):
     return {k: after[k] - before[k] for k in after if after[k] != before[k]}
+
+
+def settled(read, want, seconds=5.0):
+    """what @read() gives, as soon as it is @want, or in the end"""
+    end = time.time() + seconds
+    while True:
+        got = read()
+        if got == want or time.time() >= end:
+            return got
+        time.sleep(0.02)

@@ -17,7 +17,7 @@ ip -n x link set vx up
 ip -n b link set vb up
 add_net b vb
 mac=$(in_ns b cat /sys/class/net/vb/address)
-receiver b "$tmp/b" count 100000 echo 1 timeout 200000
+receiver b "$tmp/b" count 100000 echo 1 timeout 1000000
 b=$address
 
 "$wire" list >"$tmp/list"

@@ -55,7 +55,7 @@ wait $miser 2>/dev/null
 
 # both sides over a wire that loses frames: messages are lost whole or arrive whole, credits heal
 add_net x vx
-receiver b "$tmp/loss" count 100000 timeout 60000
+receiver b "$tmp/loss" count 100000 timeout 1000000
 b=$address
 if in_ns x tc qdisc add dev vx root netem loss 2% 2>"$tmp/tc"; then
 	in_ns x "$tool" send "$b" 30000 count 20 >"$tmp/lossy" 2>&1 || fail "$(cat "$tmp/lossy")"

@@ -12,10 +12,10 @@
 need_flip
 ns a b
 link a va b vb
-receiver b "$tmp/b" count 1000000 echo 1 timeout 200000 ltime 300
+receiver b "$tmp/b" count 1000000 echo 1 timeout 1000000 ltime 300
 b=$address
 # the one above is kept busy answering those who have gone: another for what must work
-receiver b "$tmp/q" count 1000000 echo 1 timeout 200000 ltime 300
+receiver b "$tmp/q" count 1000000 echo 1 timeout 1000000 ltime 300
 q=$address
 # large and small messages without end, failing as they may
 traffic()

@@ -16,7 +16,7 @@ ns e
 # ---- peers ----------------------------------------------------------------------------------
 over a peer 10.0.0.2
 over b peer 10.0.0.1:8146 local 10.0.0.2
-receiver b "$tmp/b" count 100000 echo 1 timeout 150000
+receiver b "$tmp/b" count 100000 echo 1 timeout 1000000
 b=$address
 pings a "$b" "IPv4 peers"
 expect "neighbour" "$(in_ns a "$nl" dump neigh-get)" \
@@ -35,7 +35,7 @@ check "in time" in_ns a "$amctl" net set amo0 delay 0
 # all have the same list, which names each of them too
 all="peer 10.0.0.1 peer 10.0.0.2 peer 10.0.0.3"
 for n in a b c; do over $n $all; done
-receiver c "$tmp/c" count 100000 echo 1 timeout 150000
+receiver c "$tmp/c" count 100000 echo 1 timeout 1000000
 c=$address
 check "a to b" in_ns a "$tool" ping "$b" 30000 1
 check "a to c" in_ns a "$tool" ping "$c" 30000 1
@@ -43,7 +43,7 @@ check "b to c" in_ns b "$tool" ping "$c" 30000 1
 [ "$(stat a drop_udp_self)" -ge 1 ] || fail "what a machine sends to itself is not noticed"
 link a f0 e f0
 check "Ethernet to overlay" in_ns e "$tool" ping "$b" 100000 1
-receiver e "$tmp/e" count 100000 echo 1 timeout 150000
+receiver e "$tmp/e" count 100000 echo 1 timeout 1000000
 check "overlay to Ethernet" in_ns c "$tool" ping "$address" 100000 1
 expect "distance" "$(in_ns c "$nl" route-get address "$address")" "*ifname=amo0*hops=6 *"
 
@@ -59,8 +59,8 @@ done
 kill $server
 
 # a group of FLIP, members in b and c: by one frame to its MAC once they listen to it
-receiver b "$tmp/g1" bind 3333333333333300 count 100 timeout 150000
-receiver c "$tmp/g2" bind 3333333333333300 count 100 timeout 150000
+receiver b "$tmp/g1" bind 3333333333333300 count 100 timeout 1000000
+receiver c "$tmp/g2" bind 3333333333333300 count 100 timeout 1000000
 check "to a group" in_ns a "$tool" send "$address" 1000 members 2
 first() { grep -q '^len 1000 ' "$tmp/g1" && grep -q '^len 1000 ' "$tmp/g2"; }
 wait_for 10 first || fail "the first group message did not come"

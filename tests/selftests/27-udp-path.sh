@@ -12,7 +12,7 @@
 . "$AMOEBA_TREE/tests/selftests/src/udp_lib.bash"
 lan a b
 ns d r
-receiver b "$tmp/b" count 100000 echo 1 timeout 120000
+receiver b "$tmp/b" count 100000 echo 1 timeout 1000000
 b=$address
 
 # ---- narrow paths: beyond r only 1300 bytes pass, and nobody said so ---------------------------

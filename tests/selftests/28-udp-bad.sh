@@ -21,7 +21,7 @@ refused()
 	grep -q -- "$words" "$tmp/refused" || fail "udp $*: got $(cat "$tmp/refused"), want $words"
 }
 
-receiver b "$tmp/b" count 100000 echo 1 timeout 150000
+receiver b "$tmp/b" count 100000 echo 1 timeout 1000000
 b=$address
 
 # ---- bad requests -----------------------------------------------------------------------------

@@ -20,8 +20,8 @@ sum()
 	echo $n
 }
 
-receiver h2 "$tmp/h2" bcast 1 count 100 timeout 60000
-receiver r3 "$tmp/r3" bcast 1 count 100 timeout 60000
+receiver h2 "$tmp/h2" bcast 1 count 100 timeout 1000000
+receiver r3 "$tmp/r3" bcast 1 count 100 timeout 1000000
 tx=$(sum tx_multidata) loops=$(sum drop_loop)
 check "broadcasts" in_ns h1 "$tool" send all 200 count 5 step 1 hops 25
 arrived() { [ "$(came "$tmp/h2" "20[0-4]")" = 5 ] && [ "$(came "$tmp/r3" "20[0-4]")" = 5 ]; }

@@ -10,7 +10,7 @@ echoing h2 "$tmp/h2"
 h2=$address
 echoing r1 "$tmp/r1"
 r1=$address
-receiver h2 "$tmp/bc" bcast 1 count 100 timeout 60000
+receiver h2 "$tmp/bc" bcast 1 count 100 timeout 1000000
 check "at first" in_ns h1 "$tool" ping "$h2" 100 1
 check "broadcast" in_ns h1 "$tool" send all 200 hops 9
 wait_for 10 grep -q '^len 200 ' "$tmp/bc" || fail "no broadcast"

@@ -9,8 +9,8 @@ ns h1 r1 x1 x2
 link h1 e0 r1 e0
 link r1 e1 x1 e0
 link r1 e2 x2 e0
-receiver x1 "$tmp/x1" bind 4444444444444400 count 1000 echo 1 timeout 60000
-receiver x2 "$tmp/x2" bind 4444444444444400 count 1000 echo 1 timeout 60000
+receiver x1 "$tmp/x1" bind 4444444444444400 count 1000 echo 1 timeout 1000000
+receiver x2 "$tmp/x2" bind 4444444444444400 count 1000 echo 1 timeout 1000000
 group=$address
 x=("${background[@]}")
 check "to either of both" in_ns h1 "$tool" ping "$group" 100 1

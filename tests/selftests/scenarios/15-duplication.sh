@@ -4,7 +4,7 @@
 
 ns a b
 link a va b vb
-receiver b "$tmp/b" count 100000 timeout 60000
+receiver b "$tmp/b" count 100000 timeout 1000000
 b=$address
 disturb a va duplicate 100%
 disturb b vb duplicate 100%

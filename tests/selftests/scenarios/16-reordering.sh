@@ -4,7 +4,7 @@
 
 ns a b
 link a va b vb
-receiver b "$tmp/b" count 100000 timeout 60000
+receiver b "$tmp/b" count 100000 timeout 1000000
 b=$address
 check "before" in_ns a "$tool" send "$b" 10
 disturb a va delay 20ms reorder 40% 50%

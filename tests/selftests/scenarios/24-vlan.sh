@@ -27,7 +27,7 @@ echoing b "$tmp/b"
 b=$address
 echoing d "$tmp/d"
 d=$address
-receiver d "$tmp/bc" bcast 1 count 10 timeout 60000
+receiver d "$tmp/bc" bcast 1 count 10 timeout 1000000
 check "in VLAN 5" in_ns a "$tool" ping "$b" 100000 2
 check "in VLAN 6" in_ns c "$tool" ping "$d" 100000 2
 check "across" in_ns a "$tool" send "$d" 101 ltime 300 wait 20000

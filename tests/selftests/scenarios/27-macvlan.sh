@@ -24,8 +24,8 @@ check "between the two" in_ns c "$tool" ping "$d" 100000 2
 check "in" in_ns b "$tool" ping "$d" 100000 2
 expect "c's neighbours" "$(in_ns c "$nl" dump neigh-get | grep -o 'location=[0-9a-f]*' | sort)" \
 	"$(printf 'location=%s\n' "$(mac b e0)" "$(mac d mvd)" | sort)"
-receiver c "$tmp/g1" bind 4444444444444400 count 10 timeout 60000
-receiver d "$tmp/g2" bind 4444444444444400 count 10 timeout 60000
+receiver c "$tmp/g1" bind 4444444444444400 count 10 timeout 1000000
+receiver d "$tmp/g2" bind 4444444444444400 count 10 timeout 1000000
 check "a group of both" in_ns b "$tool" send "$address" 500 members 2 wait 500
 both() { [ "$(came "$tmp/g1" 500),$(came "$tmp/g2" 500)" = 1,1 ]; }
 wait_for 10 both || fail "the group got $(came "$tmp/g1" 500),$(came "$tmp/g2" 500)"

@@ -14,7 +14,7 @@ link r e2 h4 e0
 n=0
 for h in h1 h1 h2 h2 h3 h4; do
 	n=$((n + 1))
-	receiver $h "$tmp/$n" bind 1111111111111100 count 100 timeout 60000
+	receiver $h "$tmp/$n" bind 1111111111111100 count 100 timeout 1000000
 done
 group=$address
 # everyone N LEN: so many have got it; say NS LEN N: a message to so many, until they have it

@@ -5,8 +5,8 @@
 ns a b c
 segment lan
 for n in a b c; do plug lan $n e0; done
-receiver b "$tmp/b" bind 1111111111111100 count 1000 timeout 60000
-receiver c "$tmp/c" bind 1111111111111100 count 1000 timeout 60000
+receiver b "$tmp/b" bind 1111111111111100 count 1000 timeout 1000000
+receiver c "$tmp/c" bind 1111111111111100 count 1000 timeout 1000000
 group=$address
 mc=55:55:${group:4:2}:${group:6:2}:${group:8:2}:${group:10:2}
 listens() { in_ns "$1" ip maddress show dev e0 | grep -q "$mc"; }

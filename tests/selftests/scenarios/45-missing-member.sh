@@ -5,8 +5,8 @@
 ns a b c
 segment lan
 for n in a b c; do plug lan $n e0; done
-receiver a "$tmp/a" bind 1111111111111100 count 100 timeout 60000
-receiver b "$tmp/b" bind 1111111111111100 count 100 timeout 60000
+receiver a "$tmp/a" bind 1111111111111100 count 100 timeout 1000000
+receiver b "$tmp/b" bind 1111111111111100 count 100 timeout 1000000
 group=$address
 check "two of three" in_ns a "$tool" send "$group" 100 members 3 ltime 300 wait 20000
 expect "two of three" "$(grep undel "$tmp/check")" "undelivered to $group len 100 reason 1 *intact"
@@ -14,7 +14,7 @@ begin "$tmp/send" in_ns a "$tool" send "$group" 101 members 3 ltime 100000 wait 
 looking() { case $(in_ns a "$nl" info-get) in *locates=1*) ;; *) false ;; esac; }
 wait_for 5 looking || fail "nobody is looked for"
 expect "so far" "$(cat "$tmp/a" "$tmp/b" | grep -c '^len 101')" 0
-receiver c "$tmp/c" bind 1111111111111100 count 100 timeout 60000
+receiver c "$tmp/c" bind 1111111111111100 count 100 timeout 1000000
 all() { [ "$(cat "$tmp/a" "$tmp/b" "$tmp/c" | grep -c '^len 101 ')" = 3 ]; }
 wait_for 10 all || fail "$(cat "$tmp/a" "$tmp/b" "$tmp/c" | grep -c '^len 101 ') of 3 got it"
 expect "the other one" "$(cat "$tmp/a" "$tmp/b" "$tmp/c" | grep -c '^len 100 ')" 0
