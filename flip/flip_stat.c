@@ -25,6 +25,16 @@ u64 flip_stat_sum(const struct flip_ns *ns, enum flip_stat which)
 }
 EXPORT_SYMBOL_IF_KUNIT(flip_stat_sum);
 
+bool flip_counter(struct net *net, unsigned int i, const char **name, u64 *value)
+{
+	if (i >= __FLIP_STAT_MAX)
+		return false;
+	*name = flip_stat_names[i];
+	*value = flip_stat_sum(flip_ns(net), i);
+	return true;
+}
+EXPORT_SYMBOL_GPL(flip_counter);
+
 void flip_drop(struct flip_ns *ns, struct flip_network *net, struct sk_buff *skb,
 	       enum flip_stat why)
 {

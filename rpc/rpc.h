@@ -60,6 +60,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
+#include <net/amoeba.h>
 #include <net/flip.h>
 #include <net/net_namespace.h>
 #include <linux/amoeba.h>
@@ -118,6 +119,8 @@ struct amrpc_net {
 	struct list_head	files;
 	wait_queue_head_t	files_wq;	/* files has become empty */
 	struct workqueue_struct	*wq;
+	struct mutex		kobj_lock;	/* to start the server of the kernel's objects */
+	struct amrpc_kobj	*kobj;
 	struct amrpc_stats __percpu *stats;
 };
 
@@ -172,6 +175,7 @@ struct amrpc_file {
 	atomic_t		serving;	/* requests in work taken through one */
 	unsigned long		told;		/* jiffies when first told, no sign of life since; 0 */
 	struct list_head	node;		/* an->files */
+	bool			holds_net;	/* as sockets do; not the kernel's own */
 	struct work_struct	free_work;
 };
 
@@ -219,8 +223,6 @@ struct amrpc_call {
 	const struct iov_iter	*recv;
 };
 
-int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct iov_iter *send,
-		struct iov_iter *recv);
 void amrpc_call_put(struct amrpc_call *call);
 void amrpc_spare_free(struct amrpc_file *f);
 void amrpc_call_event(struct amrpc_call *call, unsigned int ev);
@@ -543,6 +545,12 @@ int amrpc_send_ctl(struct amrpc_file *f, flip_addr_t to, const struct amrpc_wire
 		   u32 ltime_ms, u32 *messid);
 int amrpc_send_one(struct amrpc_file *f, const void *hdr, size_t hlen, struct iov_iter *data,
 		   size_t len, struct flip_send *how);
+
+/* ---- rpc_kobj.c ---------------------------------------------------------------------------------- */
+
+struct seq_file;
+int amrpc_kobj_show(struct seq_file *m, struct amrpc_net *an);
+void amrpc_kobj_exit(struct amrpc_net *an);
 
 /* ---- rpc_dev.c, rpc_proc.c -------------------------------------------------------------------------- */
 

@@ -526,3 +526,4 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 	call_end(call);
 	return err;
 }
+EXPORT_SYMBOL_GPL(amrpc_trans);

@@ -30,17 +30,13 @@ static void file_free(struct work_struct *work)
 	if (list_empty(&an->files))
 		wake_up(&an->files_wq);
 	spin_unlock_bh(&an->files_lock);
+	if (f->holds_net)
+		put_net(net);
 	kfree(f);
-	put_net(net);
 }
 
-/**
- * amrpc_file_open() - a new file
- * @net: namespace it is bound to; held until the file is freed
- *
- * Context: process. Return: file with one reference, or ERR_PTR().
- */
-struct amrpc_file *amrpc_file_open(struct net *net)
+/* a file of the kernel's own: include/net/amoeba.h */
+struct amrpc_file *amrpc_kopen(struct net *net)
 {
 	struct amrpc_net *an = amrpc_pernet(net);
 	struct amrpc_file *f;
@@ -68,7 +64,6 @@ struct amrpc_file *amrpc_file_open(struct net *net)
 		err = PTR_ERR(f->ep);
 		goto free_reass;
 	}
-	get_net(net);
 	spin_lock_bh(&an->files_lock);
 	list_add_tail(&f->node, &an->files);
 	spin_unlock_bh(&an->files_lock);
@@ -79,6 +74,24 @@ free_reass:
 free:
 	kfree(f);
 	return ERR_PTR(err);
+}
+EXPORT_SYMBOL_GPL(amrpc_kopen);
+
+/**
+ * amrpc_file_open() - a new file
+ * @net: namespace it is bound to; held until the file is freed
+ *
+ * Context: process. Return: file with one reference, or ERR_PTR().
+ */
+struct amrpc_file *amrpc_file_open(struct net *net)
+{
+	struct amrpc_file *f = amrpc_kopen(net);
+
+	if (!IS_ERR(f)) {
+		get_net(net);
+		f->holds_net = true;
+	}
+	return f;
 }
 
 void amrpc_file_put(struct amrpc_file *f)
@@ -93,6 +106,12 @@ void amrpc_file_close(struct amrpc_file *f)
 	amrpc_server_close(f);
 	amrpc_file_put(f);
 }
+
+void amrpc_kclose(struct amrpc_file *f)
+{
+	amrpc_file_close(f);
+}
+EXPORT_SYMBOL_GPL(amrpc_kclose);
 
 /* the module or the namespace goes: end what lingers and wait for it; process context */
 void amrpc_files_kill(struct amrpc_net *an)

@@ -31,6 +31,7 @@ static int __net_init amrpc_net_init(struct net *net)
 	spin_lock_init(&an->files_lock);
 	INIT_LIST_HEAD(&an->files);
 	init_waitqueue_head(&an->files_wq);
+	mutex_init(&an->kobj_lock);
 	err = -ENOMEM;
 	an->stats = alloc_percpu(struct amrpc_stats);
 	if (!an->stats)
@@ -75,6 +76,7 @@ static void __net_exit amrpc_net_exit(struct net *net)
 	struct amrpc_net *an = amrpc_pernet(net);
 
 	amrpc_proc_exit(an);
+	amrpc_kobj_exit(an);
 	amrpc_files_kill(an);
 	destroy_workqueue(an->wq);
 	amrpc_once_exit(an);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /proc/net/amoeba/: stat (counters by name), ports (what is served in this namespace and how busy
- * it is), cache (where ports were found). One "name value" or one record a line; never a get-port.
+ * it is), cache (where ports were found), kernel (capabilities of the kernel's objects, for the
+ * namespace's administrator). One "name value" or one record a line; never a get-port.
  */
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
@@ -13,14 +14,8 @@ static int stat_show(struct seq_file *m, void *v)
 {
 	struct amrpc_net *an = amrpc_pernet(seq_file_single_net(m));
 
-	for (unsigned int i = 0; i < AMRPC_NR_STATS; i++) {
-		u64 sum = 0;
-		int cpu;
-
-		for_each_possible_cpu(cpu)
-			sum += READ_ONCE(per_cpu_ptr(an->stats, cpu)->v[i]);
-		seq_printf(m, "%s %llu\n", amrpc_stat_descs[i].name, sum);
-	}
+	for (unsigned int i = 0; i < AMRPC_NR_STATS; i++)
+		seq_printf(m, "%s %llu\n", amrpc_stat_descs[i].name, amrpc_stat_sum(an, i));
 	return 0;
 }
 
@@ -86,6 +81,11 @@ static int cache_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+static int kernel_show(struct seq_file *m, void *v)
+{
+	return amrpc_kobj_show(m, amrpc_pernet(seq_file_single_net(m)));
+}
+
 int amrpc_proc_init(struct amrpc_net *an)
 {
 	struct proc_dir_entry *dir = proc_net_mkdir(an->net, "amoeba", an->net->proc_net);
@@ -94,7 +94,8 @@ int amrpc_proc_init(struct amrpc_net *an)
 		return -ENOMEM;
 	if (proc_create_net_single("stat", 0444, dir, stat_show, NULL) &&
 	    proc_create_net_single("ports", 0444, dir, ports_show, NULL) &&
-	    proc_create_net_single("cache", 0444, dir, cache_show, NULL))
+	    proc_create_net_single("cache", 0444, dir, cache_show, NULL) &&
+	    proc_create_net_single("kernel", 0400, dir, kernel_show, NULL))
 		return 0;
 	remove_proc_subtree("amoeba", an->net->proc_net);
 	return -ENOMEM;

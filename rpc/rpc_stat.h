@@ -73,6 +73,9 @@ struct amrpc_stat_desc {
 
 extern const struct amrpc_stat_desc amrpc_stat_descs[AMRPC_NR_STATS];
 
+struct amrpc_net;
+u64 amrpc_stat_sum(const struct amrpc_net *an, enum amrpc_stat which);
+
 #define amrpc_count(an, id)	this_cpu_inc((an)->stats->v[AMRPC_STAT_##id])
 
 #endif /* _AMRPC_STAT_H */

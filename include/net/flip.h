@@ -219,6 +219,9 @@ u32 flip_payload_least(struct net *net);
  */
 void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payload);
 
+/* counter number @i of a namespace, from 0 on; false: there are no more. Any context */
+bool flip_counter(struct net *net, unsigned int i, const char **name, u64 *value);
+
 /* distance of the best known route in hops (0: this namespace), or -EHOSTUNREACH; any context */
 int flip_route_distance(struct net *net, flip_addr_t dst);
 
