@@ -152,13 +152,15 @@ int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, st
 	*iov = NULL;
 	if (b->reserved)
 		return -EINVAL;
+	if (!b->len && !b->iovcnt) {
+		/* no bytes: the address does not matter */
+		iov_iter_ubuf(it, dir, NULL, 0);
+		return 0;
+	}
 	if (!b->iovcnt) {
 		if (b->len > AMOEBA_MAX_DATA)
 			return -EMSGSIZE;
-		if (b->len && !access_ok(u64_to_user_ptr(b->addr), b->len))
-			return -EFAULT;
-		/* no bytes: the address does not matter */
-		return import_ubuf(dir, b->len ? u64_to_user_ptr(b->addr) : NULL, b->len, it);
+		return import_ubuf(dir, u64_to_user_ptr(b->addr), b->len, it);
 	}
 	if (b->len || b->iovcnt > AMRPC_MAX_IOV)
 		return -EINVAL;

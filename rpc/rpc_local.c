@@ -178,6 +178,9 @@ static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_
 			break;
 		}
 	}
+	/* answered, and nobody looks at our buffers: the call's end puts the tx back */
+	if (ret == AMOEBA_RPC_OK && !offer)
+		return ret;
 out:
 	spin_lock_bh(&call->lock);
 	tx = call->tx;
@@ -271,12 +274,11 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 		call->data.buf = buf;
 		call->data.len = len;
 		call->data.done = done;
+		amrpc_call_event_locked(call, AMRPC_EV_REPLY);
 		taken = true;
 	}
 	spin_unlock_bh(&call->lock);
-	if (taken)
-		amrpc_call_event(call, AMRPC_EV_REPLY);
-	else
+	if (!taken)
 		amrpc_buf_free(buf);
 	p->verdict = taken ? AMOEBA_RPC_OK : AMOEBA_RPC_FAILURE;
 	spin_lock_bh(&tx->lock);

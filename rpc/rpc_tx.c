@@ -98,11 +98,15 @@ void amrpc_tx_put(struct amrpc_tx *tx)
 		return;
 	amrpc_data_free(&tx->data);
 	amrpc_buf_free(tx->rep_data);
-	if (tx->call)
-		amrpc_call_put(tx->call);
 	if (tx->file)
 		amrpc_file_put(tx->file);
-	kfree_rcu(tx, rcu);
+	if (!tx->call) {
+		kfree_rcu(tx, rcu);
+		return;
+	}
+	/* a local one was never in the table, where others look */
+	amrpc_call_put(tx->call);
+	kfree(tx);
 }
 
 /**
