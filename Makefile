@@ -77,6 +77,10 @@ model-full: deps
 coverage: deps
 	@$(top)/tests/coverage/run
 
+CALLS	?= 1000000
+soak: deps
+	+@$(top)/tests/soak/run '$(CALLS)'
+
 demo: deps
 	+@$(top)/tests/demo/run $(if $(filter-out 0,$(HOST)),--host)
 
@@ -107,6 +111,7 @@ help:
 	@echo '  model            is a transaction executed at most once? (Spin, a minute)'
 	@echo '  model-full       the same, larger (Spin, 4 GB, minutes)'
 	@echo '  coverage         lines of the state machines of rpc/ that their unit tests run'
+	@echo '  soak             CALLS=1000000 calls through loss and death: each at most once? (hours)'
 	@echo '  demo             three machines become one; HOST=1: namespaces of this one'
 	@echo '  bench            figures, also in build/bench.json'
 	@echo 'Variables:'

@@ -2,23 +2,26 @@
 /*
  * race_once: is every call executed at most once?
  *
- *   race_once make FILE CLIENTS THREADS CALLS
- *   race_once server FILE GETPORT THREADS [die_ms=MS]
+ *   race_once make FILE CLIENTS THREADS CALLS [max_data=BYTES]
+ *   race_once server FILE GETPORT THREADS [die_ms=MS] [again=1]
  *   race_once client FILE PORT CLIENT [seconds=S] [min_ok=N] [gap_us=US] [flags=N]
  *   race_once reached FILE N
  *   race_once check FILE [min_ok=N]
+ *   race_once progress FILE
  *
  * FILE is mapped by all of them and outlives each: a slot for every call of every thread of every
  * client, in which servers count executions and the client notes the verdict. The call is named in
  * the request header (object = client, offset = slot) and in the data, which is of a size of the
- * call's own, from none to several packets; the reply carries it back changed, so that a reply of
- * another call is noticed.
+ * call's own, from none to BYTES (12000: several packets); the reply carries it back changed, so that
+ * a reply of another call is noticed.
  *
  * A server executes (counts) as soon as it has a request, then now and then waits a little before
  * it replies. die_ms=MS: it kills itself after a random time up to MS, in the middle of whatever
- * its threads do. A client ends after so many seconds and when, with those of the others, min_ok
- * calls have gone well: a test that wants calls waits for them, however long they take. reached
- * says whether there are so many already. check prints totals and every slot that breaks the promise:
+ * its threads do; again=1: and another process takes its place. A client goes on where one of its
+ * number before it was killed; it ends after so many seconds and when, with those of the others,
+ * min_ok calls have gone well: a test that wants calls waits for them, however long they take.
+ * reached says whether there are so many already, progress how many have begun and how many servers
+ * with again=1 have died. check prints totals and every slot that breaks the promise:
  *
  *	executions > 1				whatever the verdict
  *	verdict OK		executions != 1
@@ -31,7 +34,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define MAGIC		0x6f6e6365
 #define MAX_DATA	12000
@@ -46,8 +51,8 @@ struct slot {
 
 struct book {
 	uint32_t magic;
-	uint32_t clients, threads, calls;
-	_Atomic uint32_t went_well, wrong_reply, wrong_request, ioctl_errors;
+	uint32_t clients, threads, calls, max_data;
+	_Atomic uint32_t went_well, wrong_reply, wrong_request, ioctl_errors, deaths;
 	struct slot slots[];
 };
 
@@ -82,9 +87,13 @@ static size_t slots(const struct book *b)
 	return (size_t)b->clients * b->threads * b->calls;
 }
 
-static void make(const char *path, uint32_t clients, uint32_t threads, uint32_t calls)
+static void make(const char *path, uint32_t clients, uint32_t threads, uint32_t calls,
+		 uint32_t max_data)
 {
-	struct book b = { .magic = MAGIC, .clients = clients, .threads = threads, .calls = calls };
+	struct book b = {
+		.magic = MAGIC, .clients = clients, .threads = threads, .calls = calls,
+		.max_data = max_data,
+	};
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0 || ftruncate(fd, sizeof(b) + slots(&b) * sizeof(struct slot)) < 0 ||
@@ -115,7 +124,7 @@ static size_t data_len(uint32_t slot)
 	case 5:
 		return 1395 + r % 12;	/* around one packet */
 	default:
-		return 8 + r % (MAX_DATA - 8);
+		return 8 + r % (book->max_data - 8);
 	}
 }
 
@@ -182,6 +191,25 @@ static void *serve(void *arg)
 	return NULL;
 }
 
+/* returns in a process that is to serve, again and again */
+static void keep_serving(void)
+{
+	pid_t child;
+
+	for (;; atomic_fetch_add(&book->deaths, 1)) {
+		child = fork();
+		if (child < 0)
+			DIE("fork: %s", strerror(errno));
+		if (!child)
+			break;
+		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* who kills the one kills both */
+	if (getppid() == 1)
+		exit(1);
+}
+
 static void run_server(unsigned int threads, double die_ms)
 {
 	struct timespec now;
@@ -246,6 +274,9 @@ static void *call(void *arg)
 	for (uint64_t i = 0; i < book->calls; i++) {
 		if (rpc_ms() >= stop_at && book->went_well >= min_ok)
 			break;
+		/* a client before us that was killed came as far as this */
+		if (atomic_load(&book->slots[first + i].state) != UNUSED)
+			continue;
 		one_call(first + i, out, in);
 		if (gap_us)
 			usleep(gap_us);
@@ -330,23 +361,41 @@ static int check(void)
 	return bad || book->wrong_request || book->wrong_reply || book->ioctl_errors;
 }
 
+static int progress(void)
+{
+	unsigned long begun = 0;
+
+	for (size_t i = 0; i < slots(book); i++)
+		begun += atomic_load(&book->slots[i].state) != UNUSED;
+	printf("%lu %u\n", begun, book->deaths);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	double die_ms = 0, seconds = 1e9;
-	const char *v;
+	bool again = false;
+	const char *v = NULL;
 	int fixed;
 
 	rpc_name = "race_once";
 	if (argc < 3)
 		DIE("see the head of race_once.c");
 	if (!strcmp(argv[1], "make")) {
-		if (argc != 6)
-			DIE("make FILE CLIENTS THREADS CALLS");
+		uint32_t max_data = MAX_DATA;
+
+		if (argc > 6 && (v = rpc_arg(argv[6], "max_data")))
+			max_data = strtoul(v, NULL, 0);
+		if (argc < 6 || argc > 7 || (argc == 7 && !v) || max_data < 1500 ||
+		    max_data > MAX_DATA)
+			DIE("make FILE CLIENTS THREADS CALLS [max_data=1500 to %u]", MAX_DATA);
 		make(argv[2], strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0),
-		     strtoul(argv[5], NULL, 0));
+		     strtoul(argv[5], NULL, 0), max_data);
 		return 0;
 	}
 	book = map(argv[2]);
+	if (!strcmp(argv[1], "progress"))
+		return progress();
 	fixed = strcmp(argv[1], "check") ? 5 : 3;
 	if (!strcmp(argv[1], "reached") && argc == 4)
 		return book->went_well < strtoul(argv[3], NULL, 0);
@@ -357,6 +406,8 @@ int main(int argc, char **argv)
 	for (int i = fixed; i < argc; i++) {
 		if ((v = rpc_arg(argv[i], "die_ms")))
 			die_ms = strtod(v, NULL);
+		else if ((v = rpc_arg(argv[i], "again")))
+			again = strtoul(v, NULL, 0);
 		else if ((v = rpc_arg(argv[i], "seconds")))
 			seconds = strtod(v, NULL);
 		else if ((v = rpc_arg(argv[i], "gap_us")))
@@ -372,6 +423,8 @@ int main(int argc, char **argv)
 		return check();
 	rpc_hex("port", argv[3], port, 6);
 	if (!strcmp(argv[1], "server")) {
+		if (again)
+			keep_serving();
 		run_server(strtoul(argv[4], NULL, 0), die_ms);
 	} else if (!strcmp(argv[1], "client")) {
 		client_no = strtoul(argv[4], NULL, 0);
