@@ -4,6 +4,7 @@
 # The modules come and go: alone, with namespaces and networks, with another family and none.
 #
 # nodes: 1
+# leaks: scan
 # suites: load
 # timeout: 120
 

@@ -4,6 +4,7 @@
 # Delay and loss on purpose: what is asked for happens, in order, and ends when it is asked to.
 #
 # nodes: 1
+# leaks: scan
 # suites: faults
 # timeout: 120
 

@@ -4,6 +4,7 @@
 # Random calls of /dev/amoeba, half of them sensible.
 #
 # nodes: 1
+# leaks: scan
 # suites: races badinput
 # timeout: 300
 

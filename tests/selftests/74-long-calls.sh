@@ -6,6 +6,7 @@
 # without a word is reported in the time Documentation/rpc.rst promises.
 #
 # nodes: 1
+# leaks: scan
 # suites: long
 # kernels: uml-debug
 # time: travel

@@ -7,6 +7,7 @@ read-only.  An `install` line for each, with what it depends on first, does the 
 
 import glob
 import os
+import re
 import subprocess
 
 
@@ -45,5 +46,8 @@ def write(folder, conf):
                     f.write(f"alias {alias} {name}\n")
 
 
-def names_a_module(text, folder):
-    return any(b"[%s]" % name_of(p).encode() in text for p in modules(folder))
+def from_a_module(trace, folder):
+    """was it allocated by one of ours? Of a module that has gone, and of what runs once when it is
+    loaded, only addresses without a name are left"""
+    return any(b"[%s]" % name_of(p).encode() in trace for p in modules(folder)) or \
+        bool(re.search(rb"^\s+(\[<[0-9a-f]+>\]\s+)?0x[0-9a-f]{8,}\s*$", trace, re.M))

@@ -106,6 +106,12 @@ travel)
 	[ $? = 124 ] || fail "timeout does not end sleep"
 	echo "ten minutes later"
 	;;
+leak_stays)
+	insmod "$SHARED/vm_leak.ko" || fail "insmod"
+	;;
+leak_goes)
+	insmod "$SHARED/vm_leak.ko" && rmmod vm_leak || fail "insmod, rmmod"
+	;;
 travel_late)
 	sleep 1000000
 	;;
