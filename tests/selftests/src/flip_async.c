@@ -11,25 +11,19 @@
  *
  * One line for each check: "ok what" or "not ok what: why". Status 1 when one failed.
  */
-#include <errno.h>
+#include "flip_sock.h"
+
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/errqueue.h>
-#include <linux/flip.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BIG	(1 << 20)
 
-static int family, failed;
+static int failed;
 static struct sockaddr_flip to;
 static uint8_t *data;
 
@@ -46,20 +40,6 @@ static void __attribute__((format(printf, 2, 3))) result(bool good, const char *
 	failed |= !good;
 }
 
-static void die(const char *what)
-{
-	fprintf(stderr, "flip_async: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 static uint32_t sum(const uint8_t *p, size_t n)
 {
 	uint32_t s = 0;
@@ -71,13 +51,10 @@ static uint32_t sum(const uint8_t *p, size_t n)
 
 static int make(int sndbuf)
 {
-	struct sockaddr_flip any = { .sflip_family = (uint16_t)family };
-	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK, FLIPPROTO_RAW);
+	int fd = flip_socket(SOCK_NONBLOCK);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)))
-		die("socket");
-	if (sndbuf && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf)))
-		die("SO_SNDBUFFORCE");
+	if (sndbuf)
+		flip_buffer(fd, SO_SNDBUFFORCE, sndbuf, "SO_SNDBUFFORCE");
 	return fd;
 }
 
@@ -114,23 +91,18 @@ static bool answered(int fd, size_t len)
 static _Noreturn void serve(void)
 {
 	struct sockaddr_flip me;
-	socklen_t len = sizeof(me);
-	int fd = make(0), big = 64 << 20;
 	uint32_t v[4] = { 0 };
+	int fd = make(0);
 
 	fcntl(fd, F_SETFL, 0);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &big, sizeof(big)) ||
-	    getsockname(fd, (struct sockaddr *)&me, &len))
-		die("server");
-	for (int i = 0; i < 8; i++)
-		printf("%02x", me.sflip_addr[i]);
-	putchar('\n');
-	fflush(stdout);
+	flip_buffer(fd, SO_RCVBUFFORCE, 64 << 20, "SO_RCVBUFFORCE");
+	me = flip_address(fd);
+	flip_print(&me);
 	for (;;) {
 		struct sockaddr_flip from;
+		socklen_t len = sizeof(from);
 		ssize_t n;
 
-		len = sizeof(from);
 		n = recvfrom(fd, data, 8 * BIG, 0, (struct sockaddr *)&from, &len);
 		if (n < 0)
 			die("receive");
@@ -281,18 +253,14 @@ static void stuck(void)
 /* one that is larger than the receive buffer at a time, unless the namespace has no room */
 static void large(void)
 {
-	int in = make(0), out = make(4 * BIG), rcvbuf = 8192;
-	struct sockaddr_flip me;
-	socklen_t len = sizeof(me);
+	int in = make(0), out = make(4 * BIG);
 	ssize_t n;
 
 	fcntl(out, F_SETFL, 0);
-	if (setsockopt(in, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)) ||
-	    getsockname(in, (struct sockaddr *)&me, &len))
-		die("receiver");
-	memcpy(to.sflip_addr, me.sflip_addr, 8);
+	flip_buffer(in, SO_RCVBUF, 8192, "SO_RCVBUF");
+	to = flip_address(in);
 	for (int i = 0; i < 3; i++) {
-		result(put(out, BIG) == BIG && wait_for(in, POLLIN, 5000), "larger than SO_RCVBUF");
+		result(put(out, BIG) == BIG && wait_for(in, POLLIN, 20000), "larger than SO_RCVBUF");
 		result(put(out, BIG) == BIG, "a second while the first is unread");
 		n = recv(in, data + BIG, 2 * BIG, MSG_PEEK);
 		result(n == BIG && !memcmp(data, data + BIG, BIG), "MSG_PEEK: %zd", n);
@@ -300,22 +268,19 @@ static void large(void)
 		n = recv(in, data + BIG, 2 * BIG, 0);
 		result(n == BIG && !memcmp(data, data + BIG, BIG), "is read: %zd", n);
 		result(!wait_for(in, POLLIN, 300), "the second was dropped");
-		result(put(out, 3000) == 3000 && wait_for(in, POLLIN, 5000) &&
+		result(put(out, 3000) == 3000 && wait_for(in, POLLIN, 20000) &&
 		       recv(in, data + BIG, 100, MSG_TRUNC) == 3000, "a small one, cut");
 	}
 	put(out, BIG);
-	result(wait_for(in, POLLIN, 5000), "one more, never read");
+	result(wait_for(in, POLLIN, 20000), "one more, never read");
 	pause();
 }
 
 int main(int argc, char **argv)
 {
-	FILE *f = fopen("/sys/module/flip/parameters/family", "r");
 	unsigned int v;
 
-	if (!f || fscanf(f, "%d", &family) != 1)
-		die("/sys/module/flip/parameters/family");
-	fclose(f);
+	flip_family();
 	data = malloc(8 * BIG);
 	if (!data)
 		die("memory");
@@ -323,10 +288,8 @@ int main(int argc, char **argv)
 		data[i] = (uint8_t)(i * 7 + (i >> 8));
 	if (argc == 2 && !strcmp(argv[1], "serve"))
 		serve();
-	if (argc == 2 && !strcmp(argv[1], "large")) {
-		to.sflip_family = (uint16_t)family;
+	if (argc == 2 && !strcmp(argv[1], "large"))
 		large();
-	}
 	if (argc != 3 || strlen(argv[2]) != 16) {
 		fprintf(stderr, "usage: flip_async serve|large|check ADDRESS|nobody ADDRESS|stuck ADDRESS\n");
 		return 2;

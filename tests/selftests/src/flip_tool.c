@@ -18,53 +18,21 @@
  * A message of LEN bytes is filled with a pattern that recv and ping check. DST "all" broadcasts
  * with protocol number 0x7465.
  */
+#include "flip_sock.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
 #include <linux/errqueue.h>
 #include <poll.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
-#include <linux/flip.h>
 
-static int family;
 static long count = 1, timeout_ms = 60000, echo, bcast, rcvbuf, ltime = -1, hops, flags, members;
 static long wait_ms, gap_ms, errors = 1, step, spread, keep, inval, patience;
 static const char *private_address;
-
-static void die(const char *what)
-{
-	fprintf(stderr, "flip_tool: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static void fail(const char *what)
 {
 	fprintf(stderr, "flip_tool: %s\n", what);
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
-}
-
-static int read_family(void)
-{
-	FILE *f = fopen("/sys/module/flip/parameters/family", "r");
-	int n = 0;
-
-	if (!f || fscanf(f, "%d", &n) != 1)
-		fail("cannot read /sys/module/flip/parameters/family: modprobe flip");
-	fclose(f);
-	return n;
 }
 
 static void to_bytes(const char *hex, uint8_t b[8])
@@ -482,7 +450,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 2)
 		fail("usage: flip_tool recv|send|ping|flow|family ...");
-	family = read_family();
+	flip_family();
 	if (!strcmp(argv[1], "recv")) {
 		options(argv + 2);
 		return do_recv();
