@@ -357,11 +357,15 @@ def stray(i):
     return Wrong(f"step {i}: a frame too much", True, (i, f))
 
 
-def wrongs(scenario):
-    script = script_of(scenario, "native")
+def stage(scenario, order):
+    """the script, who stands for our machine, and where each value is used"""
+    script = script_of(scenario, order)
     macs = {seg: bytes([0x52, 0x54, 0, 0, 1, i]) for i, seg in enumerate(scenario.ours)}
-    twin = Twin(script, macs, scenario.part)
-    used = uses(script, scenario.role)
+    return script, Twin(script, macs, scenario.part), uses(script, scenario.role)
+
+
+def wrongs(scenario):
+    script, twin, used = stage(scenario, "native")
     seen = {}
     for i, step in enumerate(script.steps):
         if not step.ours:
@@ -389,10 +393,7 @@ def swapped(frame, name):
 
 def order_wrongs(scenario):
     """what our machine may get wrong with a peer of the other byte order"""
-    script = script_of(scenario, "other")
-    macs = {seg: bytes([0x52, 0x54, 0, 0, 1, i]) for i, seg in enumerate(scenario.ours)}
-    twin = Twin(script, macs, scenario.part)
-    used = uses(script, scenario.role)
+    script, twin, used = stage(scenario, "other")
     seen = {}
     for i, step in enumerate(script.steps):
         row = step.frame.row
