@@ -6,7 +6,7 @@
 #
 # nodes: 1
 # suites: distribution
-# timeout: 180
+# timeout: 300
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
 need_flip

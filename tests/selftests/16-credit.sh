@@ -5,7 +5,7 @@
 #
 # nodes: 1
 # suites: credit
-# timeout: 180
+# timeout: 300
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
 need_flip

@@ -6,7 +6,7 @@
 # nodes: 1
 # leaks: scan
 # suites: faults
-# timeout: 120
+# timeout: 300
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
 need_flip

@@ -5,7 +5,7 @@
 #
 # nodes: 1
 # suites: idle distribution
-# timeout: 120
+# timeout: 300
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules

@@ -8,7 +8,7 @@
 #
 # nodes: 1
 # suites: kind
-# timeout: 120
+# timeout: 300
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
 need_flip

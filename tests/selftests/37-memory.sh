@@ -6,7 +6,7 @@
 #
 # nodes: 1
 # suites: smoke
-# timeout: 120
+# timeout: 300
 # mem: 512M
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
