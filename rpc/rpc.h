@@ -118,6 +118,10 @@ struct amrpc_net {
 	spinlock_t		files_lock;
 	struct list_head	files;
 	wait_queue_head_t	files_wq;	/* files has become empty */
+	struct list_head	lingering;	/* closed ones, oldest first; files_lock */
+	unsigned int		nr_lingering;
+	bool			going;		/* none lingers any more */
+	struct delayed_work	linger_work;
 	struct workqueue_struct	*wq;
 	struct mutex		kobj_lock;	/* to start the server of the kernel's objects */
 	struct amrpc_kobj	*kobj;
@@ -174,10 +178,17 @@ struct amrpc_file {
 	wait_queue_head_t	wq;		/* told of requests on them */
 	atomic_t		serving;	/* requests in work taken through one */
 	unsigned long		told;		/* jiffies when first told, no sign of life since; 0 */
+	bool			served_ours;	/* has accepted a request of our kind */
 	struct list_head	node;		/* an->files */
-	bool			holds_net;	/* as sockets do; not the kernel's own */
+	bool			holds;		/* namespace and module; not the kernel's own */
 	struct work_struct	free_work;
+	struct list_head	linger;		/* an->lingering */
+	unsigned long		linger_until;	/* jiffies */
 };
+
+/* a packet is in the network for so long at most, see rpc_once.c */
+#define AMRPC_LINGER_S		25
+#define AMRPC_MAX_LINGERING	1024
 
 struct amrpc_file *amrpc_file_open(struct net *net);
 void amrpc_file_close(struct amrpc_file *f);
@@ -187,6 +198,7 @@ static inline struct amrpc_file *amrpc_file_get(struct amrpc_file *f)
 	return f;
 }
 void amrpc_file_put(struct amrpc_file *f);
+void amrpc_files_init(struct amrpc_net *an);
 void amrpc_files_kill(struct amrpc_net *an);
 
 /* ---- rpc_client.c ----------------------------------------------------------------------------- */

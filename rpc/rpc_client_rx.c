@@ -247,6 +247,7 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 	struct amrpc_call *call = w ? xa_load(&f->calls, w->from) : find_by_messid(f, rx->messid);
 	enum amrpc_back what = AMRPC_BACK_LOST;
 	unsigned int ev = 0;
+	bool heard;
 
 	if (!call) {
 		amrpc_count(f->an, DROP_NOCALL);
@@ -257,9 +258,13 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 	else if (why == FLIP_UNDELIV_R_UNTRUSTED)
 		what = AMRPC_BACK_UNTRUSTED;
 	spin_lock(&call->lock);
+	heard = call->m.state == AMRPC_CALL_GETREP ||
+		call->events & (AMRPC_EV_ACK | AMRPC_EV_ALIVE);
 	if (call->m.state != AMRPC_CALL_DONE && call->peer == rx->dst)
-		ev = amrpc_fsm_back(&call->m, rx->messid, rx->offset, rx->length, what);
+		ev = amrpc_fsm_back(&call->m, rx->messid, rx->offset, rx->length, what, heard);
 	if (ev)
 		amrpc_call_event_locked(call, ev);
+	else if (heard && what == AMRPC_BACK_NOTHERE)
+		amrpc_count(f->an, DROP_BOUNCE);
 	spin_unlock(&call->lock);
 }

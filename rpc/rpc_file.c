@@ -5,18 +5,30 @@
  * The descriptor holds one reference, each call and each accepted transaction another. The
  * endpoint lives as long as the file, so that replies still unacknowledged at close are seen
  * through; the last reference may be dropped in softirq, hence the work.
+ *
+ * A file without references that has executed for a client of our kind lingers: its endpoint stays for
+ * as long as a packet may be in the network (AMRPC_LINGER_S). A late duplicate of what it executed
+ * would else come back as NOTHERE, and the client take its request for undelivered and have it
+ * executed elsewhere. What comes meanwhile meets a file without ports: known to the window, it is
+ * dropped or answered FAIL; new, it is refused for good (NAK), which sends the client on as NOTHERE
+ * would. Whoever lingers holds neither the module nor the namespace, whose ends end it at once; there are
+ * AMRPC_MAX_LINGERING at most, and the oldest makes room for others and for an address that is wanted.
  */
+#include <linux/module.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "rpc.h"
 
-static void file_free(struct work_struct *work)
+static unsigned int linger_s = AMRPC_LINGER_S;
+module_param(linger_s, uint, 0644);
+MODULE_PARM_DESC(linger_s, "how long the address of a closed server answers, seconds (25; 0: not)");
+
+/* sleeps; nobody has it any more */
+static void destroy(struct amrpc_file *f)
 {
-	struct amrpc_file *f = container_of(work, struct amrpc_file, free_work);
 	struct amrpc_net *an = f->an;
-	struct net *net = an->net;
 
 	flip_ep_destroy(f->ep);
 	flip_reass_destroy(f->reass);
@@ -30,9 +42,92 @@ static void file_free(struct work_struct *work)
 	if (list_empty(&an->files))
 		wake_up(&an->files_wq);
 	spin_unlock_bh(&an->files_lock);
-	if (f->holds_net)
-		put_net(net);
 	kfree(f);
+}
+
+/* the oldest that lingers, if its time is up, or @early; taken out of the list */
+static struct amrpc_file *linger_next(struct amrpc_net *an, bool early)
+{
+	struct amrpc_file *f;
+
+	spin_lock_bh(&an->files_lock);
+	f = list_first_entry_or_null(&an->lingering, struct amrpc_file, linger);
+	if (f && !early && time_before(jiffies, f->linger_until))
+		f = NULL;
+	if (f) {
+		list_del(&f->linger);
+		an->nr_lingering--;
+	}
+	spin_unlock_bh(&an->files_lock);
+	return f;
+}
+
+static void linger_work(struct work_struct *work)
+{
+	struct amrpc_net *an = container_of(work, struct amrpc_net, linger_work.work);
+	struct amrpc_file *f;
+
+	while ((f = linger_next(an, false)))
+		destroy(f);
+	spin_lock_bh(&an->files_lock);
+	f = list_first_entry_or_null(&an->lingering, struct amrpc_file, linger);
+	if (f && !an->going)
+		queue_delayed_work(an->wq, &an->linger_work,
+				   max_t(long, f->linger_until - jiffies, 1));
+	spin_unlock_bh(&an->files_lock);
+}
+
+/* make room for another; false when none lingers */
+static bool linger_cut(struct amrpc_net *an)
+{
+	struct amrpc_file *f = linger_next(an, true);
+
+	if (!f)
+		return false;
+	amrpc_count(an, LINGER_CUT);
+	destroy(f);
+	return true;
+}
+
+/* keep the address for a while? Then it holds neither module nor namespace. */
+static bool linger(struct amrpc_file *f)
+{
+	unsigned long hold = READ_ONCE(linger_s) * HZ;
+	struct amrpc_net *an = f->an;
+	bool full;
+
+	if (!READ_ONCE(f->served_ours) || !hold)
+		return false;
+	spin_lock_bh(&an->files_lock);
+	if (an->going) {
+		spin_unlock_bh(&an->files_lock);
+		return false;
+	}
+	f->linger_until = jiffies + hold;
+	list_add_tail(&f->linger, &an->lingering);
+	full = ++an->nr_lingering > AMRPC_MAX_LINGERING;
+	if (an->nr_lingering == 1)
+		queue_delayed_work(an->wq, &an->linger_work, hold);
+	spin_unlock_bh(&an->files_lock);
+	amrpc_count(an, LINGER);
+	if (full)
+		linger_cut(an);
+	return true;
+}
+
+static void file_free(struct work_struct *work)
+{
+	struct amrpc_file *f = container_of(work, struct amrpc_file, free_work);
+	struct net *net = f->an->net;
+	bool holds = f->holds;
+
+	if (!linger(f))
+		destroy(f);
+	if (!holds)
+		return;
+	/* what we still run is in a workqueue that outlives all files */
+	put_net(net);
+	module_put(THIS_MODULE);
 }
 
 /* a file of the kernel's own: include/net/amoeba.h */
@@ -59,7 +154,10 @@ struct amrpc_file *amrpc_kopen(struct net *net)
 	f->reass = flip_reass_create(net, AMRPC_REASS_BYTES, AMRPC_REASS_MSGS);
 	if (!f->reass)
 		goto free;
-	f->ep = flip_ep_create(net, FLIP_ADDR_NULL, &amrpc_ep_ops, THIS_MODULE, f);
+	/* the file holds the module itself, but not while it lingers */
+	do
+		f->ep = flip_ep_create(net, FLIP_ADDR_NULL, &amrpc_ep_ops, NULL, f);
+	while (f->ep == ERR_PTR(-ENOBUFS) && linger_cut(an));
 	if (IS_ERR(f->ep)) {
 		err = PTR_ERR(f->ep);
 		goto free_reass;
@@ -89,7 +187,8 @@ struct amrpc_file *amrpc_file_open(struct net *net)
 
 	if (!IS_ERR(f)) {
 		get_net(net);
-		f->holds_net = true;
+		__module_get(THIS_MODULE);
+		f->holds = true;
 	}
 	return f;
 }
@@ -113,9 +212,26 @@ void amrpc_kclose(struct amrpc_file *f)
 }
 EXPORT_SYMBOL_GPL(amrpc_kclose);
 
+void amrpc_files_init(struct amrpc_net *an)
+{
+	spin_lock_init(&an->files_lock);
+	INIT_LIST_HEAD(&an->files);
+	INIT_LIST_HEAD(&an->lingering);
+	init_waitqueue_head(&an->files_wq);
+	INIT_DELAYED_WORK(&an->linger_work, linger_work);
+}
+
 /* the module or the namespace goes: end what lingers and wait for it; process context */
 void amrpc_files_kill(struct amrpc_net *an)
 {
+	struct amrpc_file *f;
+
+	spin_lock_bh(&an->files_lock);
+	an->going = true;
+	spin_unlock_bh(&an->files_lock);
+	cancel_delayed_work_sync(&an->linger_work);
+	while ((f = linger_next(an, true)))
+		destroy(f);
 	amrpc_txs_kill(an);
 	wait_event(an->files_wq, list_empty_careful(&an->files));
 }

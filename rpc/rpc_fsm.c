@@ -105,14 +105,20 @@ static unsigned int copy_back(struct amrpc_fsm *m, u32 offset, u32 length, enum 
  * @offset: of the packet in its message
  * @length: of the packet
  * @why: reason
+ * @heard: ACK or ALIVE has come
  *
+ * The server has what it acknowledged: another NOTHERE is of a duplicate that came too late, after its
+ * process had ended or a router had forgotten the way. Whether it lives ENQUIRE will show.
  * Return: the event it is, or 0.
  */
 unsigned int amrpc_fsm_back(struct amrpc_fsm *m, u32 messid, u32 offset, u32 length,
-			    enum amrpc_back why)
+			    enum amrpc_back why, bool heard)
 {
-	if (messid == m->messid && m->live)
+	if (messid == m->messid && m->live) {
+		if (why == AMRPC_BACK_NOTHERE && heard)
+			return 0;
 		return copy_back(m, offset, length, why);
+	}
 	if (messid == m->probe)
 		return why == AMRPC_BACK_NOTHERE ? AMRPC_EV_PROBE_BACK : AMRPC_EV_LOST;
 	return 0;

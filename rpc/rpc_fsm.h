@@ -26,7 +26,8 @@
  * at once. It is said again until ALIVE.
  *
  * live says that a copy of the REQUEST may still be executed, older that one of those before
- * the last may. A copy is known undelivered when all its bytes came back (NOTHERE, in order), when
+ * the last may. A copy is known undelivered when all its bytes came back (NOTHERE, in order) and
+ * it was not acknowledged before, when
  * FLIP never found a way for it, or by a NAK that names it (which is final for all older copies
  * too, see rpc_once.c). Each copy has a name of its own, the dest field (the round trip in ms plus
  * the number of the copy, and more than the one before, since the round trip is measured anew
@@ -209,7 +210,7 @@ u16 amrpc_fsm_copy(struct amrpc_fsm *m, u32 messid, u32 total);
 void amrpc_fsm_probe(struct amrpc_fsm *m, u32 messid);
 unsigned int amrpc_fsm_nak(struct amrpc_fsm *m, u16 from, u16 server_idx);
 unsigned int amrpc_fsm_back(struct amrpc_fsm *m, u32 messid, u32 offset, u32 length,
-			    enum amrpc_back why);
+			    enum amrpc_back why, bool heard);
 
 /* the request may be answered: a reply is taken, and missed when its server asks */
 static inline bool amrpc_fsm_waits(const struct amrpc_fsm *m)

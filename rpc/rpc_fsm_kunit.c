@@ -435,6 +435,7 @@ static void fsm_backs(struct kunit *test)
 		enum amrpc_back why;
 		unsigned int ev;
 		struct amrpc_fsm after;
+		bool heard;
 	} backs[] = {
 		{ "one packet", M(PUTREQ, LIVE), 100, 0, 56, AMRPC_BACK_NOTHERE,
 		  AMRPC_EV_BOUNCED, M(PUTREQ, .bounced = 56) },
@@ -456,6 +457,14 @@ static void fsm_backs(struct kunit *test)
 		{ "no way", M(PUTREQ, LIVE), 100, 0, 40, AMRPC_BACK_LOST,
 		  AMRPC_EV_LOST, M(PUTREQ) },
 		{ "refused already", M(PUTREQ), 100, 0, 56, AMRPC_BACK_NOTHERE, 0, M(PUTREQ) },
+		{ "acknowledged before", M(GETREP, LIVE), 100, 0, 56, AMRPC_BACK_NOTHERE,
+		  0, M(GETREP, LIVE), true },
+		{ "acknowledged just now", M(PUTREQ, LIVE), 100, 0, 56, AMRPC_BACK_NOTHERE,
+		  0, M(PUTREQ, LIVE), true },
+		{ "acknowledged, but FLIP has not sent it", M(GETREP, LIVE, .older = true), 100, 0,
+		  56, AMRPC_BACK_LOST, AMRPC_EV_LOST, M(GETREP, LIVE, .older = true), true },
+		{ "ENQUIRE", M(GETREP, LIVE, .probe = 200), 200, 0, 24, AMRPC_BACK_NOTHERE,
+		  AMRPC_EV_PROBE_BACK, M(GETREP, LIVE, .probe = 200), true },
 		{ "an older copy", M(PUTREQ, LIVE), 99, 0, 56, AMRPC_BACK_NOTHERE,
 		  0, M(PUTREQ, LIVE) },
 		{ "RECEIVED", M(PUTREQ, LIVE, .probe = 200), 200, 0, 24, AMRPC_BACK_NOTHERE,
@@ -469,7 +478,8 @@ static void fsm_backs(struct kunit *test)
 
 		KUNIT_EXPECT_EQ_MSG(test, backs[i].ev,
 				    amrpc_fsm_back(&m, backs[i].messid, backs[i].offset,
-						   backs[i].length, backs[i].why),
+						   backs[i].length, backs[i].why,
+						   backs[i].heard),
 				    "back: %s", backs[i].name);
 		check_machine(test, backs[i].name, &backs[i].after, &m);
 	}
@@ -577,7 +587,8 @@ static void fsm_anything(struct kunit *test)
 					ev = 0;
 				if (ev == AMRPC_EV_BOUNCED)
 					ev = amrpc_fsm_back(&m, m.messid, m.bounced, 56,
-							    AMRPC_BACK_NOTHERE);
+							    AMRPC_BACK_NOTHERE,
+							    m.state == AMRPC_CALL_GETREP);
 				act = amrpc_fsm(&m, AMRPC_IN_EVENTS, ev);
 				break;
 			case AMRPC_DO_LOCATE:

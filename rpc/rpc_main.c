@@ -28,9 +28,7 @@ static int __net_init amrpc_net_init(struct net *net)
 	/* a new incarnation: random, last byte 0 as the original's (wire-observed 2) */
 	get_random_bytes(an->kid, sizeof(an->kid) - 1);
 	an->kid[7] = 0;
-	spin_lock_init(&an->files_lock);
-	INIT_LIST_HEAD(&an->files);
-	init_waitqueue_head(&an->files_wq);
+	amrpc_files_init(an);
 	mutex_init(&an->kobj_lock);
 	err = -ENOMEM;
 	an->stats = alloc_percpu(struct amrpc_stats);

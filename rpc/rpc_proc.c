@@ -16,6 +16,8 @@ static int stat_show(struct seq_file *m, void *v)
 
 	for (unsigned int i = 0; i < AMRPC_NR_STATS; i++)
 		seq_printf(m, "%s %llu\n", amrpc_stat_descs[i].name, amrpc_stat_sum(an, i));
+	/* no counter: how many there are now */
+	seq_printf(m, "files_lingering %u\n", READ_ONCE(an->nr_lingering));
 	return 0;
 }
 

@@ -192,6 +192,8 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 		goto free;
 	}
 	spin_unlock(&k->lock);
+	if (!f->served_ours && (w->flags & AMRPC_F_OURS || amrpc_is_wide(w->type)))
+		WRITE_ONCE(f->served_ours, true);
 	memset(d, 0, sizeof(*d));	/* kept */
 	if (ret == 1)
 		amrpc_tx_arm(tx, AMRPC_QUEUE_MS);

@@ -35,6 +35,8 @@
 	X(FAIL_RX, "fails_received", "FAIL messages received")				\
 	X(QUEUED, "requests_queued", "accepted while no thread was waiting")		\
 	X(REPLY_LOST, "replies_lost", "never acknowledged, given up")			\
+	X(LINGER, "files_lingered", "closed servers whose address stayed for a while")	\
+	X(LINGER_CUT, "linger_cut", "of them, ended early to make room")			\
 	X(SERVED, "requests_served", "handed to a server thread")			\
 	X(STRAIGHT, "local_straight", "data copied once, from process to process")	\
 	X(STRAIGHT_MISS, "local_missed", "not to be copied so: went through the kernel")	\
@@ -51,6 +53,7 @@
 	X(DROP_NAKS, "drop_naks", "no room to remember a refusal: not answered")	\
 	X(DROP_QUEUE, "drop_queue", "queue of the server full: refused")		\
 	X(DROP_PROTO, "drop_proto", "message makes no sense in this state")		\
+	X(DROP_BOUNCE, "drop_bounce", "NOTHERE of a request that was acknowledged before")	\
 	X(DROP_STALE_NAK, "drop_stale_nak", "refusal of an older copy")			\
 	X(DROP_WIDE, "drop_wide", "wide header with bytes that must be zero")		\
 	X(DROP_KIND, "drop_kind", "wide reply from who has not said that it knows such")

@@ -273,14 +273,28 @@ end:
 
 /*
  * The network's promise: of a copy that was accepted some packet does not come back, and what came
- * back whole is not accepted any more.
+ * back whole is not accepted any more. That the address of a process that has ended lingers keeps it
+ * (rpc_file.c): a duplicate meets its window for as long as it may be under way. ACKED takes the
+ * promise back once ACK or ALIVE has come, LATE_BOUNCE altogether.
  */
+#define KEPT(i)		(!(accepted & B(copies)) || (came_back | B(i)) != B(PACKETS) - 1)
 #ifdef LATE_BOUNCE
 #define MAY_BACK(i)	1
 #define WITHDRAWN(c)	skip
 #else
-#define MAY_BACK(i)	(!(accepted & B(copies)) || (came_back | B(i)) != B(PACKETS) - 1)
 #define WITHDRAWN(c)	WITHOUT(net, c)
+#if defined(ACKED) || defined(MUT_ACKED)
+#define MAY_BACK(i)	(state == GETREP || KEPT(i))
+#else
+#define MAY_BACK(i)	KEPT(i)
+#endif
+#endif
+
+/* amrpc_fsm_back(): what was acknowledged has not come back */
+#ifdef MUT_ACKED
+#define BELIEVED	ASKING
+#else
+#define BELIEVED	(state == PUTREQ)
 #endif
 
 #ifdef MUT_BOUNCE_PACKET
@@ -296,7 +310,7 @@ end:
 
 /* NOTHERE of packet i of the last copy */
 #define NOTHERE(i) \
-	:: d_step { live && ASKING && net & B(copies) && NEXT(i) && MAY_BACK(i) -> \
+	:: d_step { live && BELIEVED && net & B(copies) && NEXT(i) && MAY_BACK(i) -> \
 		came_back = came_back | B(i); \
 		bounced++; \
 		if \

@@ -68,8 +68,10 @@ consistent()
 # linger for ten seconds
 nothing_left()
 {
+	# and for 25 s more when it has served our kind; then it is small and waits for nothing
 	[ -z "$(in_ns "$1" cat /proc/net/amoeba/ports)" ] &&
-	[ "$(in_ns "$1" "$amctl" -j addr list | tr -d '[:space:]')" = "[]" ]
+	[ "$(in_ns "$1" "$amctl" -j addr list | grep -o '"address"' | wc -l)" = \
+		"$(stat_of "$1" files_lingering)" ]
 }
 
 quiet()
