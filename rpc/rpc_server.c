@@ -91,6 +91,7 @@ static bool fill_remote(struct amrpc_tx *tx, const struct amrpc_wire *w, struct 
 	tx->client_idx = w->from;
 	tx->req_dest = w->dest;
 	tx->m.rtt = w->dest;
+	tx->m.ours = w->flags & AMRPC_F_OURS || amrpc_is_wide(w->type);
 	tx->req_messid = rx->messid;
 	tx->idx = AMRPC_SERVER_IDX;
 	/*
@@ -192,7 +193,7 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 		goto free;
 	}
 	spin_unlock(&k->lock);
-	if (!f->served_ours && (w->flags & AMRPC_F_OURS || amrpc_is_wide(w->type)))
+	if (!f->served_ours && tx->m.ours)
 		WRITE_ONCE(f->served_ours, true);
 	memset(d, 0, sizeof(*d));	/* kept */
 	if (ret == 1)

@@ -58,9 +58,14 @@ enum amrpc_tx_do amrpc_tx_enquire(bool known)
 }
 EXPORT_SYMBOL_IF_KUNIT(amrpc_tx_enquire);
 
-static unsigned int reply_ms(const struct amrpc_txfsm *m, bool closed)
+/* until the client is asked, or asked again: @asked questions have been */
+static unsigned int reply_ms(const struct amrpc_txfsm *m, bool closed, unsigned int asked)
 {
-	return clamp_t(unsigned int, 16U * m->rtt, AMRPC_REPLY_MIN,
+	unsigned int ms = 16U * m->rtt;
+
+	if (m->ours && ms < AMRPC_REPLY_OURS)
+		ms = min_t(unsigned int, ms << asked, AMRPC_REPLY_OURS);
+	return clamp_t(unsigned int, ms, AMRPC_REPLY_MIN,
 		       closed ? AMRPC_LINGER_MS : AMRPC_REPLY_MAX);
 }
 
@@ -72,11 +77,12 @@ static struct amrpc_tx_act finish(bool lost)
 /* no ACK yet */
 static struct amrpc_tx_act ask(struct amrpc_txfsm *m, bool closed)
 {
-	struct amrpc_tx_act act = { .what = AMRPC_TX_ASK, .ms = reply_ms(m, closed) };
+	struct amrpc_tx_act act = { .what = AMRPC_TX_ASK };
 
 	if (m->tries <= 1)
 		return finish(true);
 	m->tries--;
+	act.ms = reply_ms(m, closed, AMRPC_TRIES - m->tries);
 	act.inval = m->tries < AMRPC_TRIES_INVAL;
 	return act;
 }
@@ -110,7 +116,7 @@ struct amrpc_tx_act amrpc_txfsm(struct amrpc_txfsm *m, enum amrpc_tx_state state
 	if (in == AMRPC_TX_IN_REPLY && state == AMRPC_TX_SERVING) {
 		m->tries = AMRPC_TRIES;
 		m->backs = 0;
-		return (struct amrpc_tx_act){ .what = AMRPC_TX_WAIT, .ms = reply_ms(m, closed) };
+		return (struct amrpc_tx_act){ .what = AMRPC_TX_WAIT, .ms = reply_ms(m, closed, 0) };
 	}
 	if (in == AMRPC_TX_IN_TIMER && state == AMRPC_TX_QUEUED)
 		return (struct amrpc_tx_act){ .what = AMRPC_TX_REFUSE };

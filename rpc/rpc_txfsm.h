@@ -28,6 +28,12 @@
 #define AMRPC_REPLY_MIN		11	/* before RECEIVED(REPLY): 16 round trips, clamped */
 #define AMRPC_REPLY_MAX		30000
 #define AMRPC_LINGER_MS		1000	/* the same, at most, when the server's file is closed */
+/*
+ * A client of our kind says a round trip it has measured, or 10 ms: 16 of them are 160 ms. Each
+ * further question waits twice as long, up to this, so that a reply outlives an interruption of some
+ * seconds, as its client does (AMRPC_OURS_MOST).
+ */
+#define AMRPC_REPLY_OURS	1000
 #define AMRPC_REPLY_BACKS	2	/* forced relocations of a reply that came back */
 
 enum amrpc_tx_state {
@@ -79,11 +85,13 @@ struct amrpc_tx_act {
 /**
  * struct amrpc_txfsm - the machine of a reply
  * @rtt: the client's round trip, the dest field of its REQUEST, ms
+ * @ours: it is our kind
  * @tries: how often the client is asked yet
  * @backs: how often the reply came back
  */
 struct amrpc_txfsm {
 	u16	rtt;
+	bool	ours;
 	u8	tries;
 	u8	backs;
 };

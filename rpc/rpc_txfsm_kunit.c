@@ -88,6 +88,16 @@ static const struct line lines[] = {
 	       { .rtt = 500, .tries = 9 }),
 	LINE(DONE, "timer", M(3, 0), IN(TIMER), NOTHING, M(3, 0)),
 
+	/* our kind: twice as long each time, up to a second */
+	LINE(REPLIED, "ours: timer, first", { .rtt = 10, .ours = true, .tries = 10 }, IN(TIMER),
+	     ASK(320), { .rtt = 10, .ours = true, .tries = 9 }),
+	LINE(REPLIED, "ours: timer, third", { .rtt = 10, .ours = true, .tries = 8 }, IN(TIMER),
+	     ASK(1000), { .rtt = 10, .ours = true, .tries = 7 }),
+	LINE(REPLIED, "ours: timer, far away", { .rtt = 100, .ours = true, .tries = 8 }, IN(TIMER),
+	     ASK(1600), { .rtt = 100, .ours = true, .tries = 7 }),
+	LINE(SERVING, "ours: reply, rtt 1", { .rtt = 1, .ours = true }, IN(REPLY), WAIT(16),
+	     { .rtt = 1, .ours = true, .tries = 10 }),
+
 	/* ACK and NAK */
 	LINE(QUEUED, "ACK", M(0, 0), IN(ACK), NOTHING, M(0, 0)),
 	LINE(SERVING, "ACK", M(0, 0), IN(ACK), NOTHING, M(0, 0)),
@@ -133,20 +143,23 @@ static void txfsm_transitions(struct kunit *test)
 /* a client that is never heard of again: nine questions, then the end */
 static void txfsm_silence(struct kunit *test)
 {
-	struct amrpc_txfsm m = { .rtt = 1 };
-	struct amrpc_tx_act act = amrpc_txfsm(&m, AMRPC_TX_SERVING, false, AMRPC_TX_IN_REPLY);
-	unsigned int asked = 0, inval = 0, ms = 0;
+	for (int ours = 0; ours <= 1; ours++) {
+		struct amrpc_txfsm m = { .rtt = ours ? 10 : 1, .ours = ours };
+		struct amrpc_tx_act act = amrpc_txfsm(&m, AMRPC_TX_SERVING, false,
+						      AMRPC_TX_IN_REPLY);
+		unsigned int asked = 0, inval = 0, ms = 0;
 
-	while (act.what != AMRPC_TX_FINISH && asked < 100) {
-		ms += act.ms;
-		asked += act.what == AMRPC_TX_ASK;
-		inval += act.inval;
-		act = amrpc_txfsm(&m, AMRPC_TX_REPLIED, false, AMRPC_TX_IN_TIMER);
+		while (act.what != AMRPC_TX_FINISH && asked < 100) {
+			ms += act.ms;
+			asked += act.what == AMRPC_TX_ASK;
+			inval += act.inval;
+			act = amrpc_txfsm(&m, AMRPC_TX_REPLIED, false, AMRPC_TX_IN_TIMER);
+		}
+		KUNIT_EXPECT_TRUE(test, act.lost);
+		KUNIT_EXPECT_EQ(test, 9U, asked);
+		KUNIT_EXPECT_EQ(test, 4U, inval);
+		KUNIT_EXPECT_EQ(test, ours ? 8120U : 160U, ms);
 	}
-	KUNIT_EXPECT_TRUE(test, act.lost);
-	KUNIT_EXPECT_EQ(test, 9U, asked);
-	KUNIT_EXPECT_EQ(test, 4U, inval);
-	KUNIT_EXPECT_EQ(test, 160U, ms);
 }
 
 static struct kunit_case cases[] = {

@@ -18,7 +18,7 @@ need_modules
 command -v tc >/dev/null || skip "tc is not installed (iproute2)"
 
 # of ours, ms: a killed server's clients are told; a machine that is gone is given up
-killed_ms=3000 gone_ms=220000
+killed_ms=3000 gone_ms=14000
 
 serve()
 {

@@ -3,8 +3,8 @@
 #
 # Ends of waiting: a signal the program handles is passed on to the server and the call goes on; one
 # that ends the process does so at once, and the server is told; before the request has left any
-# signal ends the call. A server whose machine is gone is reported in seconds, a slow one costs no
-# storm of probes.
+# signal ends the call. A slow server costs no storm of probes. (One whose machine is gone is in
+# 74-long-calls.)
 #
 # nodes: 1
 # suites: ends
@@ -47,15 +47,6 @@ above()
 	done
 	fail "$1: $2 stays $3"
 }
-
-# ---- a machine that is gone, while the rest goes on elsewhere
-pair gone1 gone2
-server gone2 60000
-client gone gone1
-gone=$pid
-above gone2 requests_served 0
-sleep 0.3
-ip -n gone2 link set vb down
 
 # ---- a handled signal
 pair s1 s2
@@ -109,11 +100,4 @@ grep -q 'verdict -4' "$tmp/none" || fail "before it left: $(cat "$tmp/none")"
 [ "$took" -lt 500 ] || fail "before it left: ended after $took ms"
 echo "before it left: $took ms"
 
-# ---- and the first one
-wait $gone
-took=$(awk '{ print int($6) }' "$tmp/gone")
-grep -q 'verdict -1' "$tmp/gone" || fail "a machine that is gone: $(cat "$tmp/gone")"
-[ "$took" -gt 3000 ] && [ "$took" -lt $((13500 + 2 * slack)) ] ||
-	fail "a machine that is gone: reported after $took ms"
-echo "machine gone: $took ms"
 finish
