@@ -23,7 +23,7 @@
 
 static unsigned int linger_s = AMRPC_LINGER_S;
 module_param(linger_s, uint, 0644);
-MODULE_PARM_DESC(linger_s, "how long the address of a closed server answers, seconds (25; 0: not)");
+MODULE_PARM_DESC(linger_s, "how long the address of a closed server answers, seconds (25, at most 3600; 0: not)");
 
 /* sleeps; nobody has it any more */
 static void destroy(struct amrpc_file *f)
@@ -92,7 +92,7 @@ static bool linger_cut(struct amrpc_net *an)
 /* keep the address for a while? Then it holds neither module nor namespace. */
 static bool linger(struct amrpc_file *f)
 {
-	unsigned long hold = READ_ONCE(linger_s) * HZ;
+	unsigned long hold = min(READ_ONCE(linger_s), 3600U) * HZ;
 	struct amrpc_net *an = f->an;
 	bool full;
 
