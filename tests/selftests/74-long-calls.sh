@@ -17,7 +17,7 @@
 need_modules
 command -v tc >/dev/null || skip "tc is not installed (iproute2)"
 
-# of ours, ms: a killed server's clients are told; a machine that is gone is given up
+# of ours, ms: the clients of a killed server are told; a machine that is gone is given up (rpc.rst)
 killed_ms=3000 gone_ms=14000
 
 serve()

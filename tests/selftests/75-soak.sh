@@ -9,6 +9,6 @@
 # leaks: scan
 # suites: soak
 # time: travel
-# timeout: 180
+# timeout: 240
 
-exec bash "$AMOEBA_TREE/tests/soak/guest.sh" 1500 DIE_MS=4000 KILL_S=4 REBOOT_S=6
+exec bash "$AMOEBA_TREE/tests/soak/guest.sh" 1000 DIE_MS=4000 KILL_S=4 REBOOT_S=6
