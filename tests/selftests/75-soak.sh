@@ -8,6 +8,7 @@
 # nodes: 1
 # leaks: scan
 # suites: soak
+# kernels: uml-debug
 # time: travel
 # timeout: 240
 
