@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A route not used for ten seconds is forgotten by the sweep, one in use is not
+#
+# waits
 
 ns a b
 link a e0 b e0

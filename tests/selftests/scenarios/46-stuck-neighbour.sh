@@ -3,6 +3,8 @@
 # A neighbour that gives no credits is given up in the end; meanwhile nobody else waits
 #
 #	a, b and x, which takes and never gives, on one segment
+#
+# waits
 
 ns a b x
 segment lan

@@ -3,6 +3,8 @@
 # Senders who give up within a second: credits that were lost are asked for all the same
 #
 #	a and x, which gives credits when it is asked
+#
+# waits
 
 ns a x
 ip link add name e0 netns x type veth peer name e0 netns a
