@@ -16,11 +16,7 @@ request="object=2147483648 rights=4294967295 check=0102030405060708090a0b0c site
 request="$request command=-2 extra=305419896 offset=1099511627776 size=18446744073709551615"
 reply="object=4294967295 rights=256 check=f1f2f3f4f5f6f7f8f9fafbfc site=1"
 reply="$reply command=-100000 extra=65536 offset=-1099511627776 size=4294967296"
-in_ns w2 "$tests/rpc_server" getport=$getport echo=1 room=200000 count=0 $reply >"$tmp/srv" 2>&1 &
-for ((i = 0; i < 100; i++)); do
-	in_ns w2 grep -q 'waiting 1' /proc/net/amoeba/ports && break
-	sleep 0.1
-done
+serve w2 room=200000 count=0 $reply
 
 # there and back: what was sent is what arrives, in one packet and in many
 for n in 0 1369 1370 1371 1402 1403 100000; do

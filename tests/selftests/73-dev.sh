@@ -23,17 +23,17 @@ echo "== an event loop elsewhere"
 pair d1 d2
 put=($(in_ns d1 "$tests/dev_listen" names=2))
 in_ns d2 "$tests/dev_listen" serve=4 >"$tmp/srv" 2>&1 &
-for ((i = 0; i < 50; i++)); do grep -q ready "$tmp/srv" && break; sleep 0.05; done
+wait_for 30 grep -q ready "$tmp/srv" || fail "no server: $(cat "$tmp/srv")"
 sleep 1.5	# longer than a thread may be away
 for p in "${put[@]}"; do
-	in_ns d1 "$tests/rpc_client" port="$p" locate_ms=1500 >"$tmp/cli" 2>&1
+	in_ns d1 "$tests/rpc_client" port="$p" locate_ms=10000 >"$tmp/cli" 2>&1
 	grep -q 'verdict 0' "$tmp/cli" || fail "port $p: $(cat "$tmp/cli" "$tmp/srv")"
 done
 wait $!
 grep -q '^2 served' "$tmp/srv" || fail "the loop: $(cat "$tmp/srv")"
 in_ns d2 "$tests/dev_listen" hold=30 >"$tmp/srv" 2>&1 &
 hold=$!
-for ((i = 0; i < 50; i++)); do grep -q ready "$tmp/srv" && break; sleep 0.05; done
+wait_for 30 grep -q ready "$tmp/srv" || fail "no server: $(cat "$tmp/srv")"
 in_ns d1 "$tests/dev_cancel" remote=1 || fail "dev_cancel, remote"
 kill -9 $hold; wait $hold 2>/dev/null
 quiet d1; quiet d2

@@ -8,7 +8,7 @@
 #
 # nodes: 1
 # suites: ends
-# timeout: 120
+# timeout: 200
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules
@@ -16,13 +16,10 @@ need_modules
 # server NS DELAY_MS
 server()
 {
-	local i
-	in_ns "$1" "$tests/rpc_server" getport=$getport echo=1 count=0 delay_ms="$2" >"$tmp/srv.$1" 2>&1 &
-	for ((i = 0; i < 100; i++)); do
-		in_ns "$1" grep -q 'waiting 1' /proc/net/amoeba/ports && return
-		sleep 0.05
-	done
-	fail "no server in $1: $(cat "$tmp/srv.$1")"
+	ip netns exec "$1" "$tests/rpc_server" getport=$getport echo=1 count=0 delay_ms="$2" \
+		>"$tmp/srv.$1" 2>&1 &
+	server=$!
+	wait_for 30 serving "$1" || fail "no server in $1: $(cat "$tmp/srv.$1")"
 }
 
 # client NAME NS ARGUMENTS...: in the background, its id in $pid
@@ -40,17 +37,14 @@ ms() { echo $(( ($(date +%s%N) - since) / 1000000 )); }
 # until a counter of the namespace is above a value: above NS NAME VALUE
 above()
 {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		[ "$(stat_of "$1" "$2")" -gt "$3" ] && return
-		sleep 0.02
-	done
-	fail "$1: $2 stays $3"
+	wait_for 10 is_above "$@" || fail "$1: $2 stays $3"
 }
+is_above() { [ "$(stat_of "$1" "$2")" -gt "$3" ]; }
 
 # ---- a handled signal
 pair s1 s2
-server s2 1000
+# busy with the first for as long as a busy machine may need to begin the second
+server s2 3000
 client first s1
 above s2 requests_served 0
 since=$(date +%s%N)
@@ -60,7 +54,7 @@ above s2 requests_queued 0
 kill -USR1 $second
 wait $second
 took=$(ms)
-[ "$took" -ge 900 ] || fail "the call did not go on after the signal: $took ms"
+[ "$took" -ge 2900 ] || fail "the call did not go on after the signal: $took ms"
 grep -q 'verdict 0' "$tmp/second" || fail "a handled signal: $(cat "$tmp/second")"
 grep -q '^signal' "$tmp/second" || fail "the handler has not run: $(cat "$tmp/second")"
 [ "$(stat_of s1 signals_sent)" = 1 ] || fail "signals_sent $(stat_of s1 signals_sent), not 1"
@@ -68,13 +62,19 @@ flags=$(awk '$1 == "request" && $2 == 1 { print $8 }' "$tmp/srv.s2")
 [ $(( ${flags:-0} & 4 )) != 0 ] || fail "GETREQ did not say so: $(cat "$tmp/srv.s2")"
 echo "handled signal: $(tr '\n' ' ' <"$tmp/second")"
 
-# each of them took a second or two to be answered: at most a probe, and one per second
+# each of them took seconds to be answered: at most a probe or two, and one per second
 probes=$(( $(stat_of s1 received_sent) + $(stat_of s1 enquire_sent) ))
-[ "$probes" -le 8 ] || fail "$probes probes for two calls of a second"
+seconds=$(awk '{ s += $6 } END { print int(s / 1000) }' "$tmp/first" "$tmp/second")
+[ "$probes" -le $((5 + seconds)) ] || fail "$probes probes for two calls of $seconds s"
 
 # ---- signals that end the process, one of them with a core file
 ulimit -c 0
 for sig in KILL ABRT TERM; do
+	# one that takes so long that a busy machine's "at once" is not to be mistaken for its reply
+	kill -9 $server
+	wait $server 2>/dev/null
+	quiet s2
+	server s2 10000
 	before=$(stat_of s1 signals_sent) served=$(stat_of s2 requests_served)
 	client killed s1
 	above s2 requests_served "$served"
@@ -82,7 +82,7 @@ for sig in KILL ABRT TERM; do
 	kill -$sig $pid
 	wait $pid 2>/dev/null
 	took=$(ms)
-	[ "$took" -lt 500 ] || fail "SIG$sig: ended after $took ms"
+	[ "$took" -lt 5000 ] || fail "SIG$sig: ended after $took ms"
 	above s1 signals_sent "$before"
 	echo "SIG$sig: $took ms"
 done
@@ -90,14 +90,14 @@ done
 # ---- nothing has left yet
 kill -9 $(ip netns pids s2) 2>/dev/null
 quiet s2
-client none s1 usr1=1
+client none s1 usr1=1 locate_ms=20000
 above s1 locates_sent "$(stat_of s1 locates_sent)"
 since=$(date +%s%N)
 kill -USR1 $pid
 wait $pid
 took=$(ms)
 grep -q 'verdict -4' "$tmp/none" || fail "before it left: $(cat "$tmp/none")"
-[ "$took" -lt 500 ] || fail "before it left: ended after $took ms"
+[ "$took" -lt 5000 ] || fail "before it left: ended after $took ms"
 echo "before it left: $took ms"
 
 finish
