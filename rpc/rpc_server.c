@@ -104,6 +104,16 @@ static bool fill_remote(struct amrpc_tx *tx, const struct amrpc_wire *w, struct 
 	return true;
 }
 
+/*
+ * Refuse for good all copies up to @messid: may the NAK be sent? That of a closed file needs no
+ * memory, and must not use up what there is: while a copy may be executed all go to one address, and
+ * this one accepts none any more.
+ */
+static bool refuse(const struct amrpc_file *f, struct amrpc_kid *k, u32 tid, u32 messid)
+{
+	return READ_ONCE(f->dead) || amrpc_once_refuse(k, tid, messid);
+}
+
 /* one that is not accepted; the tx that is there has index @idx */
 static void request_dropped(struct amrpc_file *f, const struct amrpc_wire *w,
 			    const struct flip_rx *rx, enum amrpc_tx_do what,
@@ -181,7 +191,7 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 	refcount_inc(&tx->ref);		/* for the queue or the thread */
 	ret = amrpc_port_deliver(an, w->port, f, tx);
 	if (ret < 0) {
-		told = amrpc_once_refuse(k, w->tid, rx->messid);
+		told = refuse(f, k, w->tid, rx->messid);
 		amrpc_once_unmark(k, w->tid);
 		spin_unlock(&k->lock);
 		if (told)
@@ -231,7 +241,7 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 	if (tx)
 		a.dest = tx->idx;
 	if (what == AMRPC_TX_REFUSE)
-		told = amrpc_once_refuse(k, w->tid, rx->messid);
+		told = refuse(f, k, w->tid, rx->messid);
 	spin_unlock(&k->lock);
 	if (what == AMRPC_TX_ACK)
 		bounce(f, &a, rx, AMRPC_ACK);
