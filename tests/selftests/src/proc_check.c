@@ -416,13 +416,14 @@ static void lease(const am_cap *host)
 	struct am_job j = shell(argv, "sleep 1000");
 	am_cap proc;
 
-	j.lease_ms = 1500;
+	j.lease_ms = 3000;
 	STATUS("exec", am_ps_exec(host, &j, &proc), AM_OK);
-	for (int i = 0; i < 6; i++) {	/* asked for it lives */
-		usleep(500000);
+	for (int i = 0; i < 4; i++) {	/* asked for it lives, longer than its lease */
+		usleep(900000);
 		STATUS("touch", am_std_touch(&proc), AM_OK);
 	}
-	sleep(4);
+	for (int i = 0; i < 300 && jobs(host); i++)	/* and ends when nobody asks */
+		usleep(100000);
 	STATUS("touch", am_std_touch(&proc), AM_STD_CAPBAD);
 	CHECK("no job is left", !jobs(host));
 }
