@@ -199,6 +199,7 @@ static inline struct amrpc_file *amrpc_file_get(struct amrpc_file *f)
 }
 void amrpc_file_put(struct amrpc_file *f);
 void amrpc_files_init(struct amrpc_net *an);
+struct amrpc_file *amrpc_file_find(struct amrpc_net *an, flip_addr_t addr);
 void amrpc_files_kill(struct amrpc_net *an);
 
 /* ---- rpc_client.c ----------------------------------------------------------------------------- */
@@ -217,6 +218,7 @@ struct amrpc_call {
 	bool			cancelled;	/* AMRPC_EV_CANCEL, once and for all */
 	bool			signalled;	/* by one the program handles; its thread's */
 	u64			cookie;		/* of the caller, or 0 */
+	bool			handed;		/* by a local server to @forward: try that first */
 	u64			port;		/* put-port, key form */
 	u32			tid;
 	u16			server_idx;	/* learnt from HEREIS, ACK */
@@ -248,6 +250,8 @@ int amrpc_call_wait(struct amrpc_call *call, unsigned long tmo);
 
 /* not verdicts: surely not executed, look for a server again */
 #define AMRPC_AGAIN	1
+#define AMRPC_FORWARDED	4	/* surely not executed, call->forward is where to try */
+#define AMRPC_AWAY	5	/* and that is not in this namespace */
 #define AMRPC_BUSY	2	/* the same, after a while: the servers here have full queues */
 
 /* jiffies to wait for at most; @deadline 0: none */
@@ -407,6 +411,7 @@ struct amrpc_tx {
 	struct amrpc_wait_on	*on;		/* @nr_on listens the thread that has it is at work for */
 	/* reply */
 	bool			wide;		/* as the request, so the reply */
+	bool			forwarded;	/* the reply is a FORWARD */
 	u8			rep[AMRPC_MSG_HDR_MAX];
 	struct amrpc_buf	*rep_data;
 	size_t			rep_len;
@@ -456,6 +461,8 @@ void amrpc_server_close(struct amrpc_file *f);
 
 int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 		 struct iov_iter *send);
+struct amrpc_tx *amrpc_served_claim(struct amrpc_file *f, u64 handle);
+void amrpc_served_end(struct amrpc_file *f, struct amrpc_tx *tx, int err);
 void amrpc_reply_resend(struct amrpc_tx *tx, bool inval);
 void amrpc_tx_timer(struct timer_list *t);
 void amrpc_tx_work(struct work_struct *work);
@@ -522,7 +529,7 @@ bool amrpc_port_peek(struct amrpc_listen *l, u64 *seq);
 struct amrpc_tx *amrpc_port_next(struct amrpc_listen *l);
 void amrpc_port_return(struct amrpc_listen *l, struct amrpc_tx *tx);
 struct amrpc_port *amrpc_port_find(struct amrpc_net *an, u64 port);	/* rcu */
-bool amrpc_port_served(struct amrpc_net *an, u64 port);
+bool amrpc_port_served(struct amrpc_net *an, u64 port, const struct amrpc_file *only);
 int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
 		       struct amrpc_tx *tx);
 struct flip_ep *amrpc_port_answer(struct amrpc_net *an, u64 port, u16 *idx,
@@ -544,6 +551,11 @@ static inline void amrpc_file_lives(struct amrpc_file *f)
 	if (READ_ONCE(f->told))
 		WRITE_ONCE(f->told, 0);
 }
+
+/* ---- rpc_forward.c ------------------------------------------------------------------------------ */
+
+int amrpc_forward(struct amrpc_file *f, struct amoeba_forward *fw);
+bool amrpc_forward_again(struct amrpc_tx *tx);
 
 /* ---- rpc_cancel.c ------------------------------------------------------------------------------- */
 

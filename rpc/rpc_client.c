@@ -349,6 +349,18 @@ static struct amrpc_act wait_events(struct amrpc_call *call, unsigned int ms,
 	return step(call, AMRPC_IN_EVENTS, ev);
 }
 
+/* a server of this namespace has handed the request over to one elsewhere, of which nothing is known */
+static void handed_away(struct amrpc_call *call)
+{
+	spin_lock_bh(&call->lock);
+	call->peer = call->forward;
+	call->server_idx = AMRPC_SERVER_IDX;
+	call->rtt = AMRPC_RTT_DEFAULT;
+	call->ours = false;
+	call->knows = 0;
+	spin_unlock_bh(&call->lock);
+}
+
 /*
  * One remote attempt at call->peer. Returns a verdict <= 0, AMRPC_AGAIN, or an errno in *err.
  */
@@ -457,7 +469,7 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 
 	for (;;) {
 		verdict = AMRPC_AGAIN;
-		if (!remote_only && amrpc_port_served(an, port)) {
+		if (call->handed || (!remote_only && amrpc_port_served(an, port, NULL))) {
 			local = true;
 			verdict = amrpc_local_try(call, t, len, send, recv, deadline, &err);
 			if (verdict == AMRPC_BUSY && busy_ms < locate_ms && !amrpc_expired(deadline)) {
@@ -467,10 +479,15 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 					continue;
 				verdict = AMRPC_AGAIN;
 			}
-			if (verdict == AMRPC_BUSY)
+			if (verdict == AMRPC_FORWARDED && rounds--) {
+				call->handed = true;
+				continue;
+			}
+			if (verdict == AMRPC_BUSY || verdict == AMRPC_FORWARDED)
 				verdict = AMOEBA_RPC_NOTFOUND;
-			if (verdict != AMRPC_AGAIN)
+			if (verdict != AMRPC_AGAIN && verdict != AMRPC_AWAY)
 				break;
+			call->handed = false;
 		}
 		if (signal_pending(current) || READ_ONCE(call->cancelled)) {
 			verdict = AMOEBA_RPC_ABORTED;
@@ -480,7 +497,9 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 			verdict = AMOEBA_RPC_NOTFOUND;
 			break;
 		}
-		if (!amrpc_loc_lookup(call)) {
+		if (verdict == AMRPC_AWAY) {
+			handed_away(call);
+		} else if (!amrpc_loc_lookup(call)) {
 			int ret = amrpc_locate(call, locate_ms, remote_only, deadline);
 
 			if (ret == 1)

@@ -17,6 +17,7 @@
 /* of the structures that begin with a header; the others: their first version */
 #define MIN_SIZE	offsetofend(struct amoeba_header, size)
 #define MIN_LISTEN	offsetofend(struct amoeba_listen, flags)
+#define MIN_FORWARD	offsetofend(struct amoeba_forward, flags)
 #define MIN_CANCEL	offsetofend(struct amoeba_cancel, flags)
 
 static int amrpc_open(struct inode *inode, struct file *file)
@@ -58,7 +59,7 @@ static int do_info(struct amrpc_file *f, void __user *arg, size_t usize)
 	struct amoeba_info info = {
 		.abi = AMOEBA_ABI_VERSION,
 		.features = AMOEBA_FEAT_TRANS | AMOEBA_FEAT_PORTS | AMOEBA_FEAT_LISTEN |
-			    AMOEBA_FEAT_CANCEL,
+			    AMOEBA_FEAT_CANCEL | AMOEBA_FEAT_FORWARD,
 		.max_data = AMOEBA_MAX_DATA,
 		.max_iov = AMRPC_MAX_IOV,
 		.max_open = AMRPC_MAX_OPEN,
@@ -260,6 +261,22 @@ static int do_listen(struct amrpc_file *f, void __user *arg, size_t usize)
 	return err;
 }
 
+static int do_forward(struct amrpc_file *f, void __user *arg, size_t usize)
+{
+	struct amoeba_forward fw;
+	int err;
+
+	err = arg_in(&fw, sizeof(fw), arg, usize, MIN_FORWARD);
+	if (err)
+		return err;
+	if (fw.flags)
+		return -EINVAL;
+	err = amrpc_forward(f, &fw);
+	if (err)
+		return err;
+	return arg_out(arg, &fw, sizeof(fw), usize);
+}
+
 static int do_cancel(struct amrpc_file *f, void __user *arg, size_t usize)
 {
 	struct amoeba_cancel c;
@@ -296,6 +313,8 @@ static long amrpc_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return do_putrep(f, arg, usize);
 	case _IOC_NR(AMOEBA_PUTREP_GETREQ):
 		return do_putrep_getreq(f, arg, usize);
+	case _IOC_NR(AMOEBA_FORWARD):
+		return do_forward(f, arg, usize);
 	case _IOC_NR(AMOEBA_CANCEL):
 		return do_cancel(f, arg, usize);
 	case _IOC_NR(AMOEBA_LISTEN):
@@ -337,6 +356,7 @@ int amrpc_dev_init(void)
 	BUILD_BUG_ON(sizeof(struct amoeba_trans) != 216);
 	BUILD_BUG_ON(sizeof(struct amoeba_getreq) != 144);
 	BUILD_BUG_ON(sizeof(struct amoeba_putrep) != 104);
+	BUILD_BUG_ON(sizeof(struct amoeba_forward) != 24);
 	BUILD_BUG_ON(sizeof(struct amoeba_cancel) != 16);
 	BUILD_BUG_ON(sizeof(struct amoeba_listen) != 16);
 	BUILD_BUG_ON(sizeof(struct amoeba_info) != 48);

@@ -221,6 +221,32 @@ void amrpc_files_init(struct amrpc_net *an)
 	INIT_DELAYED_WORK(&an->linger_work, linger_work);
 }
 
+/**
+ * amrpc_file_find() - the open file with a FLIP address
+ * @an: namespace
+ * @addr: its public address
+ *
+ * Context: any but hard interrupt. Return: file with a reference, or NULL.
+ */
+struct amrpc_file *amrpc_file_find(struct amrpc_net *an, flip_addr_t addr)
+{
+	struct amrpc_file *f, *found = NULL;
+
+	spin_lock_bh(&an->files_lock);
+	list_for_each_entry(f, &an->files, node) {
+		/* one that is being freed is on the list still, and its endpoint may be gone */
+		if (!refcount_inc_not_zero(&f->ref))
+			continue;
+		if (flip_ep_addr(f->ep) == addr) {
+			found = f;
+			break;
+		}
+		amrpc_file_put(f);
+	}
+	spin_unlock_bh(&an->files_lock);
+	return found;
+}
+
 /* the module or the namespace goes: end what lingers and wait for it; process context */
 void amrpc_files_kill(struct amrpc_net *an)
 {

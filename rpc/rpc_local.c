@@ -17,6 +17,9 @@
  * work comes back (AMRPC_EV_MISSED), is offered once more with the client's buffer faulted in, and
  * after that goes through the kernel.
  *
+ * A server may hand the request over (rpc_forward.c): the client leaves that tx, which is done, and
+ * begins again with the server at call->forward.
+ *
  * Signals (design 6). Until a server's thread has the request any signal ends the call: it has not
  * left. Afterwards a fatal one does, and the first one the client handles is passed on: tx->signalled,
  * as for a remote client; the client waits on. A stop is no business of the server's. A cancelled call
@@ -90,7 +93,7 @@ static struct amrpc_buf *request_data(const struct iov_iter *send, size_t len, b
 /* one server; a verdict <= 0, AMRPC_AGAIN, AMRPC_BUSY, MISSED, or an errno in *err */
 static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
 		    const struct iov_iter *send, const struct iov_iter *recv, bool straight,
-		    unsigned long deadline, int *err)
+		    struct amrpc_file *only, unsigned long deadline, int *err)
 {
 	bool offer = straight || iov_iter_count(recv) >= AMRPC_STRAIGHT_MIN;
 	struct amrpc_net *an = call->file->an;
@@ -127,7 +130,7 @@ static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_
 
 	local_bh_disable();
 	rcu_read_lock();
-	ret = amrpc_port_deliver(an, call->port, NULL, tx);
+	ret = amrpc_port_deliver(an, call->port, only, tx);
 	rcu_read_unlock();
 	local_bh_enable();
 	if (ret < 0) {
@@ -167,6 +170,10 @@ static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_
 		}
 		if (ret & AMRPC_EV_REFUSED) {
 			ret = AMRPC_AGAIN;
+			break;
+		}
+		if (ret & AMRPC_EV_FORWARD) {
+			ret = AMRPC_FORWARDED;
 			break;
 		}
 		if (ret & AMRPC_EV_CANCEL && !(ret & AMRPC_EV_MISSED)) {
@@ -229,14 +236,22 @@ int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_
 		    unsigned long deadline, int *err)
 {
 	bool straight = len >= AMRPC_STRAIGHT_MIN && current->mm && user_backed_iter(send);
+	struct amrpc_file *only = NULL;
 	unsigned int misses = 0;
 	int ret;
 
+	if (call->handed) {
+		only = amrpc_file_find(call->file->an, call->forward);
+		if (!only)
+			return AMRPC_AWAY;
+	}
 	do {
-		ret = try_once(call, t, len, send, recv, straight, deadline, err);
+		ret = try_once(call, t, len, send, recv, straight, only, deadline, err);
 		if (ret == MISSED)
 			straight = !misses++ && fault_in(send);
 	} while (ret == MISSED);
+	if (only)
+		amrpc_file_put(only);
 	return ret;
 }
 

@@ -262,7 +262,7 @@ static bool loc_settled(struct amrpc_loc *loc, const struct amrpc_call *call, bo
 {
 	return READ_ONCE(loc->known) || (!locator && !READ_ONCE(loc->locator)) ||
 	       READ_ONCE(call->cancelled) ||
-	       (!remote_only && amrpc_port_served(call->file->an, loc->port));
+	       (!remote_only && amrpc_port_served(call->file->an, loc->port, NULL));
 }
 
 /**
@@ -304,7 +304,7 @@ int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
 		}
 		spin_unlock_bh(&loc->lock);
 
-		if (!remote_only && amrpc_port_served(an, call->port)) {
+		if (!remote_only && amrpc_port_served(an, call->port, NULL)) {
 			err = 1;
 			break;
 		}

@@ -66,8 +66,8 @@ bool amrpc_listen_alive(const struct amrpc_listen *l)
 	return l->declared && (atomic_read(&f->serving) || !deaf(f));
 }
 
-/* does anybody in the namespace serve it? any context */
-bool amrpc_port_served(struct amrpc_net *an, u64 port)
+/* does anybody in the namespace, or @only that file, serve it? any context */
+bool amrpc_port_served(struct amrpc_net *an, u64 port, const struct amrpc_file *only)
 {
 	struct amrpc_listen *l;
 	struct amrpc_port *p;
@@ -78,7 +78,7 @@ bool amrpc_port_served(struct amrpc_net *an, u64 port)
 	if (p) {
 		spin_lock_bh(&p->lock);
 		list_for_each_entry(l, &p->listens, on_port) {
-			served = amrpc_listen_alive(l);
+			served = (!only || l->file == only) && amrpc_listen_alive(l);
 			if (served)
 				break;
 		}

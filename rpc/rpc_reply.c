@@ -45,7 +45,9 @@ void amrpc_reply_resend(struct amrpc_tx *tx, bool inval)
 	if (!tx->rep_len) {
 		amrpc_count(tx->an, REPLY_RETRANS);
 		amrpc_count(tx->an, REPLY_TX);
-		amrpc_send_one(tx->file, tx->rep, amrpc_msg_hdr(tx->wide), NULL, 0, &how);
+		amrpc_send_one(tx->file, tx->rep,
+			       tx->forwarded ? AMRPC_HDR + 8 : amrpc_msg_hdr(tx->wide), NULL, 0,
+			       &how);
 		return;
 	}
 	refcount_inc(&tx->ref);
@@ -230,6 +232,58 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 }
 
 /**
+ * amrpc_served_claim() - this thread is going to end a transaction
+ * @f: open file that got the request
+ * @handle: from getreq
+ *
+ * Context: process. Return: tx with a reference, to be ended by amrpc_served_end(), or NULL: no such
+ * one, or somebody else does so.
+ */
+struct amrpc_tx *amrpc_served_claim(struct amrpc_file *f, u64 handle)
+{
+	struct amrpc_tx *tx;
+
+	/* one being handed out right now has none yet */
+	if (!handle)
+		return NULL;
+	xa_lock_bh(&f->served);
+	tx = xa_load(&f->served, handle & 0xffff);
+	if (tx && (tx->handle != handle || tx->claimed))
+		tx = NULL;
+	if (tx) {
+		tx->claimed = true;
+		refcount_inc(&tx->ref);
+	}
+	xa_unlock_bh(&f->served);
+	return tx;
+}
+
+/**
+ * amrpc_served_end() - what this thread had to say to the client is said
+ * @f: open file
+ * @tx: claimed; the reference is dropped
+ * @err: an error: if nothing was said the handle stays valid
+ *
+ * Context: process.
+ */
+void amrpc_served_end(struct amrpc_file *f, struct amrpc_tx *tx, int err)
+{
+	/* once replied it stays so, or is done */
+	enum amrpc_tx_state state = READ_ONCE(tx->state);
+
+	if (err && state != AMRPC_TX_REPLIED && state != AMRPC_TX_DONE) {
+		xa_lock_bh(&f->served);
+		tx->claimed = false;
+		xa_unlock_bh(&f->served);
+	} else {
+		amrpc_listen_released(tx);
+		xa_erase_bh(&f->served, tx->handle & 0xffff);
+		amrpc_tx_put(tx);
+	}
+	amrpc_tx_put(tx);
+}
+
+/**
  * amrpc_putrep() - answer a request
  * @f: open file that got it
  * @p: argument; verdict is filled
@@ -244,37 +298,12 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 		 struct iov_iter *send)
 {
-	unsigned long idx = p->handle & 0xffff;
-	enum amrpc_tx_state state;
-	struct amrpc_tx *tx;
+	struct amrpc_tx *tx = amrpc_served_claim(f, p->handle);
 	int err;
 
-	/* one being handed out right now has none yet */
-	if (!p->handle)
+	if (!tx)
 		return -ENOENT;
-	xa_lock_bh(&f->served);
-	tx = xa_load(&f->served, idx);
-	if (!tx || tx->handle != p->handle || tx->claimed) {
-		xa_unlock_bh(&f->served);
-		return -ENOENT;
-	}
-	tx->claimed = true;
-	refcount_inc(&tx->ref);
-	xa_unlock_bh(&f->served);
-
 	err = tx->call ? amrpc_local_reply(tx, p, len, send) : reply_remote(tx, p, len, send);
-
-	/* once replied it stays so, or is done */
-	state = READ_ONCE(tx->state);
-	if (err && state != AMRPC_TX_REPLIED && state != AMRPC_TX_DONE) {
-		xa_lock_bh(&f->served);
-		tx->claimed = false;
-		xa_unlock_bh(&f->served);
-	} else {
-		amrpc_listen_released(tx);
-		xa_erase_bh(&f->served, idx);
-		amrpc_tx_put(tx);
-	}
-	amrpc_tx_put(tx);
+	amrpc_served_end(f, tx, err);
 	return err;
 }

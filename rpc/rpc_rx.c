@@ -126,7 +126,7 @@ static void amrpc_undelivered(struct flip_ep *ep, struct sk_buff *skb, const str
 	/* later packets of a message: only a REQUEST is counted in bytes */
 	if (!p)
 		amrpc_client_undelivered(f, NULL, rx, why);
-	else if (amrpc_is_reply(w.type) ||
+	else if (amrpc_is_reply(w.type) || w.type == AMRPC_FORWARD ||
 		 (w.type == AMRPC_RECEIVED && w.flags & AMRPC_F_REPLY))
 		amrpc_server_undelivered(f, &w, rx, why);
 	else if (amrpc_is_request(w.type) || w.type == AMRPC_RECEIVED ||

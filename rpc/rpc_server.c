@@ -177,6 +177,8 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 		u16 idx = old ? old->idx : 0;
 
 		spin_unlock(&k->lock);
+		if (what == AMRPC_TX_ACK && amrpc_forward_again(old))
+			what = AMRPC_TX_NOTHING;
 		request_dropped(f, w, rx, what, once, idx);
 		goto free;
 	}
@@ -243,6 +245,8 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 	if (what == AMRPC_TX_REFUSE)
 		told = refuse(f, k, w->tid, rx->messid);
 	spin_unlock(&k->lock);
+	if (tx && amrpc_forward_again(tx))
+		return;
 	if (what == AMRPC_TX_ACK)
 		bounce(f, &a, rx, AMRPC_ACK);
 	else if (what == AMRPC_TX_FAIL)
@@ -293,6 +297,8 @@ bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 			bounce(f, w, rx, AMRPC_FAIL);
 			return true;
 		}
+		if (amrpc_forward_again(tx))
+			return true;
 		if (w->flags & AMRPC_F_SIGTRANS)
 			WRITE_ONCE(tx->signalled, true);
 		amrpc_tx_send(tx, AMRPC_ALIVE, 0, 0, 0);

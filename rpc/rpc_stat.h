@@ -34,6 +34,7 @@
 	X(FAIL_TX, "fails_sent", "FAIL messages sent")					\
 	X(FAIL_RX, "fails_received", "FAIL messages received")				\
 	X(QUEUED, "requests_queued", "accepted while no thread was waiting")		\
+	X(FORWARDED, "requests_forwarded", "handed over to another server by ours")	\
 	X(REPLY_LOST, "replies_lost", "never acknowledged, given up")			\
 	X(LINGER, "files_lingered", "closed servers whose address stayed for a while")	\
 	X(LINGER_CUT, "linger_cut", "of them, ended early to make room")			\

@@ -234,6 +234,28 @@ struct amoeba_listen {
 };
 
 /**
+ * struct amoeba_forward - argument of AMOEBA_FORWARD: hand a request over to another server
+ * @handle: in: from AMOEBA_GETREQ of the same open file; any thread may use it, once
+ * @address: in: FLIP address of the other server, wire bytes (@address of its struct amoeba_info). It
+ *	serves the same port
+ * @verdict: out: AMOEBA_RPC_OK: the client sends its request there, or AMOEBA_RPC_FAILURE: the client is
+ *	known to be gone
+ * @flags: zero
+ *
+ * The transaction is over here, and was not executed. With an errno nothing has happened and the
+ * handle stays valid: EINVAL the address is null or that of this file; ENOENT as AMOEBA_PUTREP;
+ * ECONNREFUSED the address is one of this namespace, and the port is not served there; ERANGE the
+ * header of the request does not fit the classic one, and nobody knows whether the other server
+ * takes a wide one.
+ */
+struct amoeba_forward {
+	__aligned_u64		handle;
+	__u8			address[8];
+	__s32			verdict;
+	__u32			flags;
+};
+
+/**
  * struct amoeba_cancel - argument of AMOEBA_CANCEL: end calls of this open file
  * @cookie: in: all calls under way with this cookie; not 0 (EINVAL)
  * @count: out: how many they were; when there is none the call gives ENOENT
@@ -254,6 +276,7 @@ struct amoeba_cancel {
 #define AMOEBA_FEAT_PORTS	0x2	/* lists of ports in struct amoeba_getreq */
 #define AMOEBA_FEAT_LISTEN	0x4	/* AMOEBA_LISTEN, AMOEBA_GETREQ_LISTENED, poll */
 #define AMOEBA_FEAT_CANCEL	0x8	/* AMOEBA_CANCEL, cookies */
+#define AMOEBA_FEAT_FORWARD	0x10	/* AMOEBA_FORWARD */
 
 /**
  * struct amoeba_info - result of AMOEBA_INFO
@@ -290,7 +313,7 @@ struct amoeba_info {
 #define AMOEBA_GETREQ		_IOWR(AMOEBA_IOC_TYPE, 0x02, struct amoeba_getreq)
 #define AMOEBA_PUTREP		_IOWR(AMOEBA_IOC_TYPE, 0x03, struct amoeba_putrep)
 #define AMOEBA_PUTREP_GETREQ	_IOWR(AMOEBA_IOC_TYPE, 0x04, struct amoeba_putrep_getreq)
-/* 0x05 FORWARD is kept for what its name says. */
+#define AMOEBA_FORWARD		_IOWR(AMOEBA_IOC_TYPE, 0x05, struct amoeba_forward)
 #define AMOEBA_CANCEL		_IOWR(AMOEBA_IOC_TYPE, 0x06, struct amoeba_cancel)
 #define AMOEBA_LISTEN		_IOW(AMOEBA_IOC_TYPE, 0x07, struct amoeba_listen)
 

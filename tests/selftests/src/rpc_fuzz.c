@@ -14,6 +14,7 @@
  */
 #include "rpc_tool.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -33,10 +34,11 @@ static uint8_t *arena;		/* guard, ROOM bytes, guard */
 static uint8_t *readonly;	/* a page that cannot be written */
 static uint8_t *edge;		/* the last byte before a page of no access is edge[-1] */
 /* the commands there are; all other numbers are ENOTTY */
-static const unsigned int known[] = { 0, 1, 2, 3, 4, 6, 7 };
+static const unsigned int known[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
 #define NR_KNOWN	(sizeof(known) / sizeof(known[0]))
 #define MAX_KNOWN	32
 
+static int fds[3];
 static uint64_t handles[16];
 static unsigned int nr_handles;
 
@@ -123,6 +125,24 @@ static void call_forever(void)
 		t.timeout_ms = 40;
 		ioctl(fd, AMOEBA_TRANS, &t);
 	}
+}
+
+/* a thread that waits on our descriptors, so that there is something to cancel */
+static void *wait_forever(void *arg)
+{
+	sigset_t set;
+
+	(void)arg;
+	sigfillset(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	for (unsigned int n = 0;; n++) {
+		struct amoeba_getreq g = { .timeout_ms = 50, .cookie = 1 + n % 3 };
+
+		g.hdr.port[0] = 9;
+		if (ioctl(fds[n / 3 % 3], AMOEBA_GETREQ, &g) < 0 && errno == EBADF)
+			usleep(1000);
+	}
+	return NULL;
 }
 
 /* ---- arguments ----------------------------------------------------------------------------------- */
@@ -229,6 +249,7 @@ static void an_argument(unsigned int nr, void *arg)
 {
 	struct amoeba_listen *l = arg;
 	struct amoeba_cancel *c = arg;
+	struct amoeba_forward *fw = arg;
 	struct amoeba_trans *t = arg;
 	struct amoeba_getreq *g = arg;
 	struct amoeba_putrep *p = arg;
@@ -286,6 +307,19 @@ static void an_argument(unsigned int nr, void *arg)
 			pg->get.ports = a_list(&pg->get.nports);
 		}
 		break;
+	case 5:
+		fw->handle = a_handle();
+		if (below(2)) {		/* an address of this namespace: our own */
+			struct amoeba_info info;
+
+			if (!ioctl(fds[below(3)], AMOEBA_INFO, &info))
+				memcpy(fw->address, info.address, 8);
+		} else {
+			fw->address[below(8)] = rnd();
+		}
+		fw->verdict = rnd();
+		fw->flags = below(12) ? 0 : rnd();
+		break;
 	case 6:
 		c->cookie = below(8) ? 1 + below(3) : rnd();
 		c->count = rnd();
@@ -308,7 +342,8 @@ static unsigned int size_of(unsigned int nr)
 	static const unsigned int size[] = {
 		sizeof(struct amoeba_info), sizeof(struct amoeba_trans),
 		sizeof(struct amoeba_getreq), sizeof(struct amoeba_putrep),
-		sizeof(struct amoeba_putrep_getreq), 8, sizeof(struct amoeba_cancel),
+		sizeof(struct amoeba_putrep_getreq), sizeof(struct amoeba_forward),
+		sizeof(struct amoeba_cancel),
 		sizeof(struct amoeba_listen),
 	};
 
@@ -340,6 +375,7 @@ static bool documented(int err)
 	case EFAULT: case EINVAL: case E2BIG: case ENOTTY: case EMSGSIZE: case EINTR:
 	case EAGAIN: case ETIMEDOUT: case ENOMEM: case ENOBUFS: case ENOENT: case EBADF:
 	case ERANGE: case EBUSY: case EPERM: case ECANCELED:
+	case ECONNREFUSED:
 		return true;
 	}
 	return false;
@@ -465,9 +501,10 @@ int main(int argc, char **argv)
 	uint64_t seed = (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
 	bool verbose = false;
 	uint8_t arg[2048] __attribute__((aligned(16)));
-	int fds[3], ready[2];
+	int ready[2];
 	const char *v;
 	pid_t server, client;
+	pthread_t waiter;
 
 	rpc_name = "rpc_fuzz";
 	for (int i = 1; i < argc; i++) {
@@ -498,6 +535,8 @@ int main(int argc, char **argv)
 	prepare();
 	for (int i = 0; i < 3; i++)
 		fds[i] = rpc_open();
+	if (pthread_create(&waiter, NULL, wait_forever, NULL))
+		DIE("a thread cannot be made");
 
 	for (unsigned long n = 0; n < calls; n++) {
 		unsigned int nr = below(16) ? known[below(NR_KNOWN)] : below(256);
