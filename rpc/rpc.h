@@ -174,6 +174,9 @@ struct amrpc_file {
 	unsigned int		nr_listens;
 	struct list_head	waiters;	/* threads in getreq that have a cookie */
 	bool			dead;
+	u32			locate_ms;	/* AMOEBA_LIMITS; 0: none was set */
+	u32			timeout_ms;
+	u32			getreq_ms;
 	/* declared ports: rpc_listen.c */
 	wait_queue_head_t	wq;		/* told of requests on them */
 	atomic_t		serving;	/* requests in work taken through one */

@@ -446,7 +446,8 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 {
 	bool remote_only = t->flags & AMOEBA_TRANS_REMOTE;
 	u64 port = amrpc_port_key(t->req.port);
-	u32 locate_ms = t->locate_ms ?: AMOEBA_LOCATE_MS;
+	u32 locate_ms = t->locate_ms ?: READ_ONCE(f->locate_ms) ?: AMOEBA_LOCATE_MS;
+	u32 timeout_ms = t->timeout_ms ?: READ_ONCE(f->timeout_ms);
 	unsigned int rounds = AMRPC_ROUNDS, busy_ms = 0;
 	struct amrpc_net *an = f->an;
 	unsigned long deadline = 0;
@@ -460,8 +461,8 @@ int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct
 		t->verdict = AMOEBA_RPC_BADPORT;
 		return 0;
 	}
-	if (t->timeout_ms)
-		deadline = (jiffies + msecs_to_jiffies(t->timeout_ms)) ?: 1;
+	if (timeout_ms)
+		deadline = (jiffies + msecs_to_jiffies(timeout_ms)) ?: 1;
 	call = call_new(f, port);
 	if (IS_ERR(call))
 		return PTR_ERR(call);

@@ -17,6 +17,7 @@
 /* of the structures that begin with a header; the others: their first version */
 #define MIN_SIZE	offsetofend(struct amoeba_header, size)
 #define MIN_LISTEN	offsetofend(struct amoeba_listen, flags)
+#define MIN_LIMITS	offsetofend(struct amoeba_limits, flags)
 #define MIN_FORWARD	offsetofend(struct amoeba_forward, flags)
 #define MIN_CANCEL	offsetofend(struct amoeba_cancel, flags)
 
@@ -59,7 +60,7 @@ static int do_info(struct amrpc_file *f, void __user *arg, size_t usize)
 	struct amoeba_info info = {
 		.abi = AMOEBA_ABI_VERSION,
 		.features = AMOEBA_FEAT_TRANS | AMOEBA_FEAT_PORTS | AMOEBA_FEAT_LISTEN |
-			    AMOEBA_FEAT_CANCEL | AMOEBA_FEAT_FORWARD,
+			    AMOEBA_FEAT_CANCEL | AMOEBA_FEAT_FORWARD | AMOEBA_FEAT_LIMITS,
 		.max_data = AMOEBA_MAX_DATA,
 		.max_iov = AMRPC_MAX_IOV,
 		.max_open = AMRPC_MAX_OPEN,
@@ -294,6 +295,22 @@ static int do_cancel(struct amrpc_file *f, void __user *arg, size_t usize)
 	return arg_out(arg, &c, sizeof(c), usize);
 }
 
+static int do_limits(struct amrpc_file *f, void __user *arg, size_t usize)
+{
+	struct amoeba_limits l;
+	int err;
+
+	err = arg_in(&l, sizeof(l), arg, usize, MIN_LIMITS);
+	if (err)
+		return err;
+	if (l.flags)
+		return -EINVAL;
+	l.locate_ms = xchg(&f->locate_ms, l.locate_ms);
+	l.timeout_ms = xchg(&f->timeout_ms, l.timeout_ms);
+	l.getreq_ms = xchg(&f->getreq_ms, l.getreq_ms);
+	return arg_out(arg, &l, sizeof(l), usize);
+}
+
 static long amrpc_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
 	struct amrpc_file *f = file->private_data;
@@ -319,6 +336,8 @@ static long amrpc_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return do_cancel(f, arg, usize);
 	case _IOC_NR(AMOEBA_LISTEN):
 		return do_listen(f, arg, usize);
+	case _IOC_NR(AMOEBA_LIMITS):
+		return do_limits(f, arg, usize);
 	default:
 		return -ENOTTY;
 	}
@@ -359,6 +378,7 @@ int amrpc_dev_init(void)
 	BUILD_BUG_ON(sizeof(struct amoeba_forward) != 24);
 	BUILD_BUG_ON(sizeof(struct amoeba_cancel) != 16);
 	BUILD_BUG_ON(sizeof(struct amoeba_listen) != 16);
+	BUILD_BUG_ON(sizeof(struct amoeba_limits) != 16);
 	BUILD_BUG_ON(sizeof(struct amoeba_info) != 48);
 	return misc_register(&amrpc_miscdev);
 }

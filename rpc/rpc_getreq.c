@@ -324,6 +324,7 @@ free:
 static int take_request(struct amrpc_file *f, struct amrpc_waiter *w, struct amoeba_getreq *g,
 			const u64 *ports, struct iov_iter *recv)
 {
+	u32 timeout_ms = g->timeout_ms ?: READ_ONCE(f->getreq_ms);
 	size_t room = iov_iter_count(recv);
 	struct iov_iter to = *recv;
 	unsigned long deadline = 0;
@@ -331,8 +332,8 @@ static int take_request(struct amrpc_file *f, struct amrpc_waiter *w, struct amo
 	u32 idx;
 	int err;
 
-	if (g->timeout_ms)
-		deadline = (jiffies + msecs_to_jiffies(g->timeout_ms)) ?: 1;
+	if (timeout_ms)
+		deadline = (jiffies + msecs_to_jiffies(timeout_ms)) ?: 1;
 next:
 	tx = next_request(f, w, g, ports, deadline);
 	if (IS_ERR(tx))

@@ -128,8 +128,8 @@ struct amoeba_buf {
  * @send: in: data of the request
  * @recv: in: buffer for the data of the reply
  * @flags: in: AMOEBA_TRANS_*
- * @locate_ms: in: how long to look for a server, ms; 0: AMOEBA_LOCATE_MS
- * @timeout_ms: in: limit of the whole call, ms; 0: none
+ * @locate_ms: in: how long to look for a server, ms; 0: that of the file (AMOEBA_LIMITS)
+ * @timeout_ms: in: limit of the whole call, ms; 0: that of the file, by default none
  * @verdict: out: AMOEBA_RPC_*
  * @rep_len: out: full length of the data of the reply, bytes
  * @out_flags: out: AMOEBA_OUT_*
@@ -157,7 +157,8 @@ struct amoeba_trans {
  *	AMOEBA_GETREQ_LISTENED; out: request header, whose port is the put-port it was sent to
  * @recv: in: buffer for the data of the request
  * @flags: in: AMOEBA_GETREQ_*
- * @timeout_ms: in: how long to wait, ms; 0: without limit. The end is ETIMEDOUT
+ * @timeout_ms: in: how long to wait, ms; 0: the limit of the file (AMOEBA_LIMITS), by default none.
+ *	The end is ETIMEDOUT
  * @handle: out: names the transaction in AMOEBA_PUTREP; never 0
  * @len: out: full length of the data of the request, bytes
  * @out_flags: out: AMOEBA_OUT_*
@@ -271,12 +272,30 @@ struct amoeba_cancel {
 	__u32			flags;
 };
 
+/**
+ * struct amoeba_limits - argument of AMOEBA_LIMITS: time-outs of this open file
+ * @locate_ms: where struct amoeba_trans has 0, ms; 0: AMOEBA_LOCATE_MS
+ * @timeout_ms: where struct amoeba_trans has 0, ms; 0: none
+ * @getreq_ms: where struct amoeba_getreq has 0, ms; 0: none
+ * @flags: zero
+ *
+ * in: from now on, for calls that begin; out: what held before. All threads and processes that use
+ * the open file are concerned. A call that wants no limit all the same says 2^32-1, 49 days.
+ */
+struct amoeba_limits {
+	__u32		locate_ms;
+	__u32		timeout_ms;
+	__u32		getreq_ms;
+	__u32		flags;
+};
+
 /* features of struct amoeba_info */
 #define AMOEBA_FEAT_TRANS	0x1	/* AMOEBA_TRANS, GETREQ, PUTREP, PUTREP_GETREQ */
 #define AMOEBA_FEAT_PORTS	0x2	/* lists of ports in struct amoeba_getreq */
 #define AMOEBA_FEAT_LISTEN	0x4	/* AMOEBA_LISTEN, AMOEBA_GETREQ_LISTENED, poll */
 #define AMOEBA_FEAT_CANCEL	0x8	/* AMOEBA_CANCEL, cookies */
 #define AMOEBA_FEAT_FORWARD	0x10	/* AMOEBA_FORWARD */
+#define AMOEBA_FEAT_LIMITS	0x20	/* AMOEBA_LIMITS */
 
 /**
  * struct amoeba_info - result of AMOEBA_INFO
@@ -315,6 +334,7 @@ struct amoeba_info {
 #define AMOEBA_PUTREP_GETREQ	_IOWR(AMOEBA_IOC_TYPE, 0x04, struct amoeba_putrep_getreq)
 #define AMOEBA_FORWARD		_IOWR(AMOEBA_IOC_TYPE, 0x05, struct amoeba_forward)
 #define AMOEBA_CANCEL		_IOWR(AMOEBA_IOC_TYPE, 0x06, struct amoeba_cancel)
+#define AMOEBA_LIMITS		_IOWR(AMOEBA_IOC_TYPE, 0x08, struct amoeba_limits)
 #define AMOEBA_LISTEN		_IOW(AMOEBA_IOC_TYPE, 0x07, struct amoeba_listen)
 
 #endif /* _UAPI_LINUX_AMOEBA_H */

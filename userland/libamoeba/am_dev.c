@@ -97,6 +97,11 @@ int am_dev_ioctl(unsigned long req, void *arg)
 	return ioctl(fd, req, arg) < 0 ? -errno : 0;
 }
 
+int am_pollfd(void)
+{
+	return dev_get();
+}
+
 int am_open(void)
 {
 	struct amoeba_info info;
@@ -145,6 +150,14 @@ const char *am_errno_why(int err)
 		return "a header field does not fit the classic header, and the peer knows no other";
 	case EINTR:
 		return "interrupted by a signal";
+	case ECANCELED:
+		return "cancelled by another thread of the program";
+	case EAGAIN:
+		return "no request is waiting";
+	case ETIMEDOUT:
+		return "no request came in time";
+	case ECONNREFUSED:
+		return "the server at that address does not serve the port of the request";
 	default:
 		return strerrordesc_np(err < 0 ? -err : err) ?: "unknown error of /dev/amoeba";
 	}

@@ -16,6 +16,7 @@ am_status am_errno_status(int err)
 	case EFAULT:
 		return AM_RPC_BADADDRESS;
 	case EINTR:
+	case ECANCELED:
 		return AM_RPC_ABORTED;
 	case ERANGE:		/* a field the peer could not take; nothing was sent */
 	case EMSGSIZE:
@@ -45,6 +46,7 @@ am_status am_trans_opt(struct amoeba_header *h, const void *data, size_t len,
 		t.flags = opt->flags;
 		t.locate_ms = opt->locate_ms;
 		t.timeout_ms = opt->timeout_ms;
+		t.cookie = opt->cookie;
 	}
 	if (rlen)
 		*rlen = 0;

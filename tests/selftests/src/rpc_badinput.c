@@ -25,7 +25,7 @@
 #define NR_GETREQ	2
 #define NR_PUTREP	3
 #define NR_BOTH		4
-#define NR_LISTEN	7
+#define NR_LIMITS	8
 
 /* get-port and its one-way: wire-observed 5 */
 static const uint8_t getport[6] = { 't', 'e', 's', 't', 0, 0 };
@@ -181,7 +181,7 @@ static void commands(void)
 	struct amoeba_info info;
 	char what[80];
 
-	for (unsigned int nr = NR_LISTEN + 1; nr < 256; nr = nr < 12 ? nr + 1 : nr * 2 - 3) {
+	for (unsigned int nr = NR_LIMITS + 1; nr < 256; nr = nr < 12 ? nr + 1 : nr * 2 - 3) {
 		snprintf(what, sizeof(what), "command %#x is not known", nr);
 		want_errno(what, ioctl(fd, CMD(nr, 64), big), ENOTTY);
 	}

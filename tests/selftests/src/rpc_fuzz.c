@@ -34,7 +34,7 @@ static uint8_t *arena;		/* guard, ROOM bytes, guard */
 static uint8_t *readonly;	/* a page that cannot be written */
 static uint8_t *edge;		/* the last byte before a page of no access is edge[-1] */
 /* the commands there are; all other numbers are ENOTTY */
-static const unsigned int known[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+static const unsigned int known[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8 };
 #define NR_KNOWN	(sizeof(known) / sizeof(known[0]))
 #define MAX_KNOWN	32
 
@@ -249,6 +249,7 @@ static void an_argument(unsigned int nr, void *arg)
 {
 	struct amoeba_listen *l = arg;
 	struct amoeba_cancel *c = arg;
+	struct amoeba_limits *lim = arg;
 	struct amoeba_forward *fw = arg;
 	struct amoeba_trans *t = arg;
 	struct amoeba_getreq *g = arg;
@@ -325,6 +326,12 @@ static void an_argument(unsigned int nr, void *arg)
 		c->count = rnd();
 		c->flags = below(8) ? 0 : rnd();
 		break;
+	case 8:
+		lim->locate_ms = 1 + below(20);
+		lim->timeout_ms = 1 + below(50);
+		lim->getreq_ms = 1 + below(20);
+		lim->flags = below(8) ? 0 : rnd();
+		break;
 	case 7:
 		l->ports = a_list(&l->nports);
 		l->flags = below(8) ? below(2) : rnd();
@@ -344,7 +351,7 @@ static unsigned int size_of(unsigned int nr)
 		sizeof(struct amoeba_getreq), sizeof(struct amoeba_putrep),
 		sizeof(struct amoeba_putrep_getreq), sizeof(struct amoeba_forward),
 		sizeof(struct amoeba_cancel),
-		sizeof(struct amoeba_listen),
+		sizeof(struct amoeba_listen), sizeof(struct amoeba_limits),
 	};
 
 	return nr < sizeof(size) / sizeof(size[0]) ? size[nr] : 8;
@@ -354,6 +361,7 @@ static const char *name_of(unsigned int nr)
 {
 	static const char *const name[] = {
 		"info", "trans", "getreq", "putrep", "putrep_getreq", "forward", "cancel", "listen",
+		"limits",
 	};
 
 	return name[nr];

@@ -136,6 +136,7 @@ struct am_trans_opt {
 	uint32_t locate_ms;	/* 0: default */
 	uint32_t timeout_ms;	/* 0: none */
 	uint32_t flags;		/* AMOEBA_TRANS_* */
+	uint64_t cookie;	/* its name in am_cancel(); 0: none */
 };
 am_status am_trans_opt(struct amoeba_header *h, const void *data, size_t len,
 		       void *rbuf, size_t *rlen, const struct am_trans_opt *opt);
@@ -143,6 +144,25 @@ am_status am_trans_opt(struct amoeba_header *h, const void *data, size_t len,
 /** The classic three. getreq: bytes received (cut to @size) or a negative verdict. */
 int64_t	 am_getreq(struct amoeba_header *h, void *buf, size_t size);
 am_status am_putrep(const struct amoeba_header *h, const void *buf, size_t len);
+
+/**
+ * Several ports, and event loops. getreq_ports: as am_getreq(), for the first request to any of @n
+ * get-ports (at most AMOEBA_MAX_PORTS), *@which (may be NULL) says which; @n 0: to any port
+ * listened to. @flags: AMOEBA_GETREQ_NONBLOCK: AM_RPC_TRYAGAIN with errno EAGAIN when none is
+ * waiting. am_listen() makes this process a server of the ports without a thread waiting, and
+ * am_pollfd() has POLLIN while a request is; am_unlisten() takes that back, with @n 0 for all.
+ */
+int64_t	 am_getreq_ports(struct amoeba_header *h, const am_port *get, unsigned int n,
+			 unsigned int *which, uint32_t flags, void *buf, size_t size);
+int	 am_listen(const am_port *get, unsigned int n);		/* 0 or -errno */
+int	 am_unlisten(const am_port *get, unsigned int n);	/* 0 or -errno */
+int	 am_pollfd(void);	/* for poll and epoll only, not to be closed; or -errno */
+/* hand the request this thread got last to the server of the same port at a FLIP address */
+am_status am_forward(const uint8_t address[8]);
+/* end calls of this process with that cookie: their number or -errno */
+int	 am_cancel(uint64_t cookie);
+/* time-outs where calls give none; the ones before come back: 0 or -errno */
+int	 am_limits(struct amoeba_limits *l);
 
 /* ---- server loop ------------------------------------------------------------------------- */
 
