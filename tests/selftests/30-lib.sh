@@ -57,7 +57,7 @@ if [ "$NODE" = 1 ]; then
 fi
 barrier served
 if [ "$NODE" = 2 ]; then
-	"$tests/lib_loop" check $put remote || fail "remote checks"
+	"$tests/lib_loop" check $put || fail "remote checks"
 	text=$("$bin/echo_client" $put "over the wire") || fail "no reply over the wire"
 fi
 barrier checked 300
