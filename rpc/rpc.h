@@ -250,6 +250,7 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 			      const struct flip_rx *rx, enum flip_undeliv why);
 unsigned int amrpc_call_events(struct amrpc_call *call);
 int amrpc_call_wait(struct amrpc_call *call, unsigned long tmo);
+int amrpc_signals_pending(void);
 
 /* not verdicts: surely not executed, look for a server again */
 #define AMRPC_AGAIN	1

@@ -131,9 +131,10 @@ int amrpc_call_wait(struct amrpc_call *call, unsigned long tmo)
  * default or with a core file; AMRPC_EV_SIGNAL: the program has a handler; 0: neither (to stop it,
  * or none at all: the freezer, work of its own).
  */
-static int signals_pending(void)
+int amrpc_signals_pending(void)
 {
-	struct sighand_struct *hand = current->sighand;
+	/* a thread that runs keeps its own */
+	struct sighand_struct *hand = rcu_dereference_raw(current->sighand);
 	sigset_t set;
 	int ev = 0;
 
@@ -172,7 +173,7 @@ static int wait_signal(struct amrpc_call *call, unsigned long tmo)
 	left = wait_event_interruptible_timeout(call->wq, READ_ONCE(call->events), tmo);
 	if (left >= 0)
 		return amrpc_call_events(call);
-	ev = signals_pending();
+	ev = amrpc_signals_pending();
 	if (ev & AMRPC_EV_KILLED)
 		return -EINTR;
 	if (ev) {

@@ -44,24 +44,6 @@ static int wait_queued(struct amrpc_call *call, unsigned long deadline)
 	return left < 0 ? -EINTR : amrpc_call_events(call);
 }
 
-/* is a signal pending for which the program has a handler? */
-static bool handled_signal(void)
-{
-	bool handled = false;
-	sigset_t set;
-
-	spin_lock_irq(&current->sighand->siglock);
-	sigorsets(&set, &current->pending.signal, &current->signal->shared_pending.signal);
-	sigandnsets(&set, &set, &current->blocked);
-	for (int sig = 1; sig <= _NSIG && !handled; sig++) {
-		__sighandler_t h = current->sighand->action[sig - 1].sa.sa_handler;
-
-		handled = sigismember(&set, sig) && h != SIG_DFL && h != SIG_IGN;
-	}
-	spin_unlock_irq(&current->sighand->siglock);
-	return handled;
-}
-
 /* a server's thread has it */
 static int wait_taken(struct amrpc_call *call, struct amrpc_tx *tx, unsigned long deadline,
 		      bool *woken)
@@ -70,12 +52,16 @@ static int wait_taken(struct amrpc_call *call, struct amrpc_tx *tx, unsigned lon
 
 	if (!*woken) {
 		long left = wait_event_interruptible_timeout(call->wq, READ_ONCE(call->events), tmo);
+		int ev;
 
 		if (left >= 0)
 			return amrpc_call_events(call);
+		ev = amrpc_signals_pending();
+		if (ev & AMRPC_EV_KILLED)
+			return -EINTR;
 		/* it stays pending, so from here on only a fatal one can wake us */
 		*woken = true;
-		if (handled_signal())
+		if (ev)
 			WRITE_ONCE(tx->signalled, true);
 		tmo = amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline);
 	}
