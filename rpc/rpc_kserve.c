@@ -7,7 +7,8 @@
  * A service is a file of the kernel's own with one declared port (rpc_listen.c) and a work. What
  * wakes a poll(2) of the file queues the work, which takes requests without waiting until there are
  * none: no thread stands idle for a server nobody calls. One work runs at a time, so that the
- * function it calls needs no lock of its own and a slow one delays only its own clients.
+ * function it calls needs no lock of its own and a slow one delays only its own clients. So does a
+ * client that gives no credits for a reply of several packets, until FLIP gives it up.
  *
  * The file does not hold its namespace, which could never go then; services are stopped first.
  */
@@ -17,11 +18,12 @@
 #include "rpc.h"
 
 #define SERVICE_BATCH	64	/* requests until other works have their turn */
+#define SERVICE_WAIT	10	/* ms until a request is tried again that could not be taken */
 
 struct amrpc_service {
 	struct amrpc_file	*file;
 	struct wait_queue_entry	wait;		/* in file->wq */
-	struct work_struct	work;
+	struct delayed_work	work;
 	struct workqueue_struct	*wq;
 	void			(*serve)(void *priv, struct amrpc_request *rq);
 	void			*priv;
@@ -34,7 +36,7 @@ static int service_wake(struct wait_queue_entry *wait, unsigned int mode, int fl
 {
 	struct amrpc_service *s = container_of(wait, struct amrpc_service, wait);
 
-	queue_work(s->wq, &s->work);
+	queue_delayed_work(s->wq, &s->work, 0);
 	return 0;
 }
 
@@ -83,17 +85,20 @@ static int serve_one(struct amrpc_service *s)
 
 static void service_work(struct work_struct *work)
 {
-	struct amrpc_service *s = container_of(work, struct amrpc_service, work);
+	struct amrpc_service *s = container_of(work, struct amrpc_service, work.work);
 	int err;
 
 	for (unsigned int n = 0; n < SERVICE_BATCH; n++) {
 		err = serve_one(s);
 		if (err == -EAGAIN)
 			return;
-		if (err)
-			break;	/* no memory: the request waits, and is refused after a while */
+		if (err) {
+			/* no memory: back in its queue it woke us, but not now */
+			mod_delayed_work(s->wq, &s->work, msecs_to_jiffies(SERVICE_WAIT));
+			return;
+		}
 	}
-	queue_work(s->wq, &s->work);
+	queue_delayed_work(s->wq, &s->work, 0);
 }
 
 struct amrpc_service *amrpc_service_start(struct net *net, const u8 get[AMOEBA_PORT_SIZE],
@@ -123,7 +128,7 @@ struct amrpc_service *amrpc_service_start(struct net *net, const u8 get[AMOEBA_P
 		goto free;
 	}
 	s->wq = s->file->an->wq;
-	INIT_WORK(&s->work, service_work);
+	INIT_DELAYED_WORK(&s->work, service_work);
 	init_waitqueue_func_entry(&s->wait, service_wake);
 	add_wait_queue(&s->file->wq, &s->wait);
 	err = amrpc_listen(s->file, &port, 1);
@@ -133,6 +138,7 @@ struct amrpc_service *amrpc_service_start(struct net *net, const u8 get[AMOEBA_P
 
 close:
 	remove_wait_queue(&s->file->wq, &s->wait);
+	cancel_delayed_work_sync(&s->work);
 	amrpc_kclose(s->file);
 free:
 	kvfree(s->in);
@@ -145,7 +151,7 @@ EXPORT_SYMBOL_GPL(amrpc_service_start);
 void amrpc_service_stop(struct amrpc_service *s)
 {
 	remove_wait_queue(&s->file->wq, &s->wait);
-	cancel_work_sync(&s->work);
+	cancel_delayed_work_sync(&s->work);
 	amrpc_kclose(s->file);
 	kvfree(s->in);
 	kvfree(s->out);
