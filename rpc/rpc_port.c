@@ -250,6 +250,15 @@ static struct amrpc_tx *queue_head(struct amrpc_queue *q)
 	return list_first_entry_or_null(&q->list, struct amrpc_tx, node);
 }
 
+/* of those addressed to its file and of those for any server of the namespace, or NULL */
+static struct amrpc_tx *oldest(struct amrpc_listen *l)
+{
+	struct amrpc_tx *mine = queue_head(&l->queue), *any = queue_head(&l->port->queue);
+
+	lockdep_assert_held(&l->port->lock);
+	return any && (!mine || any->seq < mine->seq) ? any : mine;
+}
+
 /**
  * amrpc_port_peek() - is a request waiting for this listen?
  * @l: listen
@@ -259,16 +268,11 @@ static struct amrpc_tx *queue_head(struct amrpc_queue *q)
  */
 bool amrpc_port_peek(struct amrpc_listen *l, u64 *seq)
 {
-	struct amrpc_tx *tx = list_first_entry_or_null(&l->queue.list, struct amrpc_tx, node);
-	struct amrpc_tx *any = list_first_entry_or_null(&l->port->queue.list, struct amrpc_tx, node);
+	const struct amrpc_tx *tx = oldest(l);
 
-	lockdep_assert_held(&l->port->lock);
-	if (any && (!tx || any->seq < tx->seq))
-		tx = any;
-	if (!tx)
-		return false;
-	*seq = tx->seq;
-	return true;
+	if (tx)
+		*seq = tx->seq;
+	return tx;
 }
 
 /**
@@ -280,12 +284,8 @@ bool amrpc_port_peek(struct amrpc_listen *l, u64 *seq)
  */
 struct amrpc_tx *amrpc_port_next(struct amrpc_listen *l)
 {
-	struct amrpc_tx *mine = queue_head(&l->queue), *any = queue_head(&l->port->queue);
-	struct amrpc_tx *tx = mine;
+	struct amrpc_tx *tx = oldest(l);
 
-	lockdep_assert_held(&l->port->lock);
-	if (any && (!mine || any->seq < mine->seq))
-		tx = any;
 	if (!tx)
 		return NULL;
 	amrpc_unqueue(tx);
@@ -358,7 +358,9 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
  */
 static bool room(const struct amrpc_queue *q, const struct amrpc_tx *tx)
 {
-	return q->len < (tx->call ? AMRPC_LOCAL_LEN : AMRPC_QUEUE_LEN) && q->bytes + tx_bytes(tx) <= AMRPC_QUEUE_BYTES;
+	unsigned int most = tx->call ? AMRPC_LOCAL_LEN : AMRPC_QUEUE_LEN;
+
+	return q->len < most && q->bytes + tx_bytes(tx) <= AMRPC_QUEUE_BYTES;
 }
 
 /* is a thread in line that nobody has given a request yet? */
