@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <amoeba.h>
+#include "std_test.h"
 
 #define TOD_GETTIME	2400
 #define TOD_SETTIME	2401
@@ -18,34 +18,6 @@
 #define RND_GETRANDOM	2600
 #define FSQ_READ	4052
 #define PRIVATE		10
-
-static int bad;
-
-static void check(const char *what, am_status got, am_status want)
-{
-	if (got == want)
-		return;
-	printf("FAIL: %s: %s, expected: %s\n", what, am_why(got), am_why(want));
-	bad = 1;
-}
-
-static void check_true(const char *what, bool ok)
-{
-	if (ok)
-		return;
-	printf("FAIL: %s\n", what);
-	bad = 1;
-}
-
-static am_cap parse(const char *text)
-{
-	am_cap c;
-
-	if (!am_cap_parse(text, &c))
-		return c;
-	fprintf(stderr, "kobj_check: %s: not a capability\n", text);
-	exit(2);
-}
 
 /* @h: extra and size are set; the reply's length in *@len */
 static am_status ask(const am_cap *c, int32_t command, struct amoeba_header *h, void *buf, size_t *len)

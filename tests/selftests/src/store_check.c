@@ -18,39 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <amoeba.h>
+#include "std_test.h"
 
 #define B_DELETE	2002
 #define B_INSERT	2004
 #define FILE_MAX	200000u
-
-static int bad;
-
-static void check(const char *what, am_status got, am_status want)
-{
-	if (got == want)
-		return;
-	printf("FAIL: %s: %s, expected: %s\n", what, am_why(got), am_why(want));
-	bad = 1;
-}
-
-static void check_true(const char *what, bool ok)
-{
-	if (ok)
-		return;
-	printf("FAIL: %s\n", what);
-	bad = 1;
-}
-
-static am_cap parse(const char *text)
-{
-	am_cap c;
-
-	if (!am_cap_parse(text, &c))
-		return c;
-	fprintf(stderr, "store_check: %s: not a capability\n", text);
-	exit(2);
-}
 
 /* one transaction by hand; the reply's capability in @out unless NULL */
 static am_status raw(const am_cap *c, int32_t command, uint32_t extra, int64_t offset,
