@@ -22,8 +22,8 @@ NAMES = {
     "grp.seq": "grp.seqno", "data": "data",
 }
 HEXADECIMAL = {"flags": 2, "reserved": 2, "rpc.flags": 2, "grp.flags": 2, "grp.reserved": 4,
-               "hdr.rights": 2}
-SIGNED = {"hdr.status": 2, "hdr.offset": 4}
+               "hdr.rights": 2, "rpc.knows": 2, "wide.rights": 8, "wide.site": 8}
+SIGNED = {"hdr.status": 2, "hdr.offset": 4, "wide.command": 4, "wide.status": 4, "wide.offset": 8}
 DATA_TYPES = (fw.UNIDATA, fw.MULTIDATA, fw.NOTHERE, fw.UNTRUSTED)
 
 # group messages with the classic header behind theirs; a BCAST without one is an accept
@@ -66,9 +66,15 @@ def shown_part(shown, frame, names, data):
             value = int.from_bytes(value, "little")
         if name == "hdr.command" and frame.get("rpc.type") == fw.RPC_REPLY:
             name = "hdr.status"
+        if name == "wide.command" and frame.get("rpc.type") == fw.RPC_REPLY_WIDE:
+            name = "wide.status"
         name = name_of(name)
         if name in ("data", "pad") and not value:
             continue
+        if name == "rpc.kid" and frame["rpc.flags"] & fw.RPC_OURS and \
+                frame["rpc.type"] in (fw.RPC_LOCATE, fw.RPC_HEREIS):
+            shown.add("rpc.payload", int.from_bytes(value[:4], "little"))
+            shown.add("rpc.knows", value[4])
         if name != "data":
             shown.add(name, value)
     left = group_rest(shown, frame, data == "data") if "grp.type" in frame else frame.get("data")
@@ -125,7 +131,7 @@ def more(frame, total):
     """what the line says beyond that of the annotated captures"""
     kind = frame.get("rpc.type")
     text = ""
-    if kind in (fw.RPC_LOCATE, fw.RPC_HEREIS, fw.RPC_REQUEST):
+    if kind in (fw.RPC_LOCATE, fw.RPC_HEREIS, fw.RPC_REQUEST, fw.RPC_REQUEST_WIDE):
         text = f" port={frame['rpc.port'].hex()}"
     elif frame.get("grp.type") == 0:
         text = f" port={frame['data'][:6].hex()}"
@@ -133,10 +139,16 @@ def more(frame, total):
         text += numbered("cmd", frame["hdr.command"], STD)
     elif kind == fw.RPC_REPLY:
         text += numbered("status", int(text_of("hdr.status", frame["hdr.command"])), STATUS)
+    elif kind == fw.RPC_REQUEST_WIDE:
+        text += numbered("cmd", int(text_of("wide.command", frame["wide.command"])), STD)
+    elif kind == fw.RPC_REPLY_WIDE:
+        text += numbered("status", int(text_of("wide.status", frame["wide.command"])), STATUS)
     elif kind == fw.RPC_FORWARD:
         text += f" to={frame['forward.address'].hex()}"
     if kind in (fw.RPC_REQUEST, fw.RPC_REPLY):
         text += f" data={total - 56}"
+    elif kind in (fw.RPC_REQUEST_WIDE, fw.RPC_REPLY_WIDE):
+        text += f" data={total - 88}"
     return text
 
 
@@ -148,6 +160,7 @@ def line(frame):
     """of the packet alone: flipwire's summary without size, MACs and offsets"""
     text = re.sub(r"^ *\d+ \S+ ", "", frame.summary())
     text = re.sub(r" +\[\d+\]", "", text)
+    text = re.sub(r"^cr=(\d+)", lambda m: f"cr={int(m[1]) & 127}" + " ours" * (int(m[1]) > 127), text)
     return text + (more(frame, frame["flip.total"]) if "flip.total" in frame else "")
 
 
@@ -181,7 +194,8 @@ def expect(records):
             if new and sum(map(len, parts.values())) == frame["flip.total"]:
                 whole = whole_of(frame, parts)
                 names = [n for n in whole.index
-                         if n.split(".")[0] in ("bcast", "rpc", "hdr", "forward", "grp", "data")]
+                         if n.split(".")[0] in ("bcast", "rpc", "hdr", "wide", "forward", "grp",
+                                                  "data")]
                 shown_part(shown, whole, names, "data")
                 text += " | whole: " + whole.summary().split(" | ")[1] + \
                     more(whole, frame["flip.total"])

@@ -144,6 +144,7 @@ def rpc_cases(out):
                 payload=bytes(ack.raw[56:80]) + b"more")
     out.changed("FORWARD to nowhere", "bad.length note.unseen", ack, *context, rpc_type=10)
     out.changed("neither RPC nor group", "", ack, payload=b"hello, world")
+    rpc_ours(out, ack, context)
     out.changed("NAK", "note.nak note.unseen", ack, rpc_type=6)
     out.changed("FAIL", "note.fail", ack, request, rpc_type=11, flip_src=hereis["flip.src"],
                 flip_dst=hereis["flip.dst"])
@@ -151,6 +152,27 @@ def rpc_cases(out):
     again["flip.messid"] = 78
     out.case("request again", "note.retrans", request, again)
     out.case("request twice", "note.copy", request, request)
+
+
+def rpc_ours(out, ack, context):
+    """the types of our kind"""
+    def of(rtype, body):
+        raw = bytearray(ack.raw[56:80]) + body
+        raw[14], raw[16] = rtype, 99		# a transaction of its own
+        return bytes(raw)
+
+    wide = b"port12\0\0signat\0\0" + bytes(48)
+    out.changed("REQUEST_WIDE", "", ack, *context, payload=of(32, wide))
+    out.changed("REQUEST_WIDE with data", "", ack, *context, payload=of(32, wide + b"data"))
+    out.changed("REPLY_WIDE", "note.unseen", ack, *context, payload=of(33, wide))
+    for at in (6, 15):
+        bad = bytearray(wide)
+        bad[at] = 1
+        out.changed(f"byte {at} of a wide header", "bad.wide", ack, *context,
+                    payload=of(32, bytes(bad)))
+    out.changed("REQUEST_WIDE cut", "bad.length", ack, *context, payload=of(32, wide[:63]))
+    out.changed("REPLY_WIDE cut", "bad.length note.unseen", ack, *context,
+                payload=of(33, wide[:32]))
 
 
 def group_cases(out):

@@ -47,12 +47,15 @@ local PROTOCOLS = { "RPC", "GROUP" }
 local PROTO_RPC, PROTO_GRP = 1, 2
 
 local RPC_NAMES = { "LOCATE", "HEREIS", "REQUEST", "REPLY", "ACK", "NAK", "ENQUIRE", "ALIVE",
-	"RECEIVED", "FORWARD", "FAIL" }
+	"RECEIVED", "FORWARD", "FAIL", [32] = "REQUEST_WIDE", [33] = "REPLY_WIDE" }
 local RPC_LOCATE, RPC_HEREIS, RPC_REQUEST, RPC_REPLY, RPC_ACK, RPC_NAK, RPC_ENQUIRE, RPC_ALIVE,
 	RPC_RECEIVED, RPC_FORWARD, RPC_FAIL = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+-- of our kind only
+local RPC_REQUEST_WIDE, RPC_REPLY_WIDE = 32, 33
 
 local RPC_FLAGS = { { 0x01, "BIGENDIAN" }, { 0x02, "RETRANS" }, { 0x04, "REQUEST" },
 	{ 0x08, "REPLY" }, { 0x10, "SIGTRANS" }, { 0x80, "OURS" } }
+local KNOWS = { { 0x01, "WIDE" } }
 
 local GRP_NAMES = { [0] = "LOCATE", "HEREIS", "JOINREQ", "JOIN", "LEAVEREQ", "LEAVE", "BCASTREQ",
 	"BCAST", "ACK", "RETRANS", "SYNC", "STATE", "REFORMREQ", "VOTE", "RESULT", "RESULTACK",
@@ -80,7 +83,7 @@ local STATUSES = { [0] = "OK", [-1] = "RPC_FAILURE", [-2] = "RPC_NOTFOUND",
 	[-1012] = "STD_WRITEPROT", [-1013] = "STD_NOMEDIUM" }
 
 local ETHERTYPE = 0x8146
-local FC_LEN, HDR_LEN, RPC_LEN, CLASSIC_LEN, GRP_LEN = 2, 40, 24, 32, 20
+local FC_LEN, HDR_LEN, RPC_LEN, CLASSIC_LEN, WIDE_LEN, GRP_LEN = 2, 40, 24, 32, 64, 20
 local MAX_HOPS = 25				-- 26 in a LOCATE that no cache may answer
 local MAX_TOTAL = 1024 * 1024 * 1024 + 128
 local CREDITS = 64				-- 8 from originals
@@ -143,6 +146,7 @@ field("relative_time", "answer_time", "Answered after")
 field("none", "rpc", "RPC")
 field("bytes", "rpc.kid", "Kernel id")
 field("uint32", "rpc.payload", "Payload it takes in a packet", base.DEC)
+flags_field("rpc.knows", "What it knows", KNOWS)
 field("bytes", "rpc.port", "Port")
 field("uint8", "rpc.type", "Type", base.DEC, RPC_NAMES)
 flags_field("rpc.flags", "Flags", RPC_FLAGS)
@@ -172,6 +176,19 @@ field("int16", "hdr.status", "Status", base.DEC)
 field("int32", "hdr.offset", "Offset", base.DEC)
 field("uint16", "hdr.size", "Size", base.DEC)
 field("uint16", "hdr.extra", "Extra", base.DEC)
+
+field("none", "wide", "Wide header")
+field("bytes", "wide.port", "Port")
+field("bytes", "wide.signature", "Signature")
+field("uint32", "wide.object", "Object", base.DEC)
+field("uint32", "wide.rights", "Rights", base.HEX)
+field("bytes", "wide.check", "Check")
+field("uint32", "wide.site", "Site", base.HEX)
+field("int32", "wide.command", "Command", base.DEC)
+field("int32", "wide.status", "Status", base.DEC)
+field("uint32", "wide.extra", "Extra", base.DEC)
+field("int64", "wide.offset", "Offset", base.DEC)
+field("uint64", "wide.size", "Size", base.DEC)
 
 field("none", "grp", "Group")
 field("uint8", "grp.type", "Type", base.DEC, GRP_NAMES)
@@ -232,6 +249,7 @@ bad("hops", "Impossible hop count")
 bad("hereis", "Impossible HEREIS")
 bad("address", "Impossible address")
 bad("length", "Length does not fit the type")
+bad("wide", "Impossible wide header")
 note("cut", "Not captured whole", "UNDECODED", "NOTE")
 note("flags", "Unknown flag", "PROTOCOL", "NOTE")
 note("protocol", "Unknown protocol", "UNDECODED", "NOTE")
@@ -545,8 +563,11 @@ on[RPC_FAIL] = function(p, m)
 	end
 end
 
-local REFERS = { [RPC_HEREIS] = true, [RPC_REPLY] = true, [RPC_ACK] = true, [RPC_NAK] = true,
-	[RPC_ALIVE] = true, [RPC_FORWARD] = true, [RPC_FAIL] = true }
+on[RPC_REQUEST_WIDE] = on[RPC_REQUEST]
+on[RPC_REPLY_WIDE] = on[RPC_REPLY]
+
+local REFERS = { [RPC_HEREIS] = true, [RPC_REPLY] = true, [RPC_REPLY_WIDE] = true,
+	[RPC_ACK] = true, [RPC_NAK] = true, [RPC_ALIVE] = true, [RPC_FORWARD] = true, [RPC_FAIL] = true }
 
 local function show_links(tree, m, frame)
 	if m.response then
@@ -616,12 +637,48 @@ local function dissect_classic(tree, tvb, off, be, reply)
 	return value
 end
 
+-- ---- the wide header: of our kind, integers always little-endian --------------------------------
+
+local function dissect_wide(tree, tvb, off, reply)
+	local hdr = tree:add(F["wide"], tvb(off, WIDE_LEN))
+	local command = tvb(off + 40, 4)
+	local value, item, name
+
+	local port = add(hdr, "wide.port", tvb(off, 8))
+	local signature = add(hdr, "wide.signature", tvb(off + 8, 8))
+	for item, at in pairs({ [port] = off + 6, [signature] = off + 14 }) do
+		if tvb(at, 2):uint() ~= 0 then
+			complain(item, "bad.wide", "Bytes 6 and 7 are not zero")
+		end
+	end
+	add(hdr, "wide.object", tvb(off + 16, 4), false)
+	add(hdr, "wide.rights", tvb(off + 20, 4), false)
+	add(hdr, "wide.check", tvb(off + 24, 12))
+	add(hdr, "wide.site", tvb(off + 36, 4), false)
+	value = command:le_int()
+	if reply then
+		item, name = add(hdr, "wide.status", command, false), STATUSES[value]
+	else
+		item, name = add(hdr, "wide.command", command, false), COMMANDS[value]
+	end
+	item:append_text(name and " (" .. name .. ")" or "")
+	add(hdr, "wide.extra", tvb(off + 44, 4), false)
+	add(hdr, "wide.offset", tvb(off + 48, 8), false)
+	add(hdr, "wide.size", tvb(off + 56, 8), false)
+	return value
+end
+
 -- ---- RPC ----------------------------------------------------------------------------------------
 
 local RPC_TOTAL = { [RPC_REQUEST] = RPC_LEN + CLASSIC_LEN, [RPC_REPLY] = RPC_LEN + CLASSIC_LEN,
-	[RPC_FORWARD] = RPC_LEN + 8 }
-local HAS_DATA = { [RPC_REQUEST] = true, [RPC_REPLY] = true }
-local HAS_PORT = { [RPC_LOCATE] = true, [RPC_HEREIS] = true, [RPC_REQUEST] = true }
+	[RPC_FORWARD] = RPC_LEN + 8, [RPC_REQUEST_WIDE] = RPC_LEN + WIDE_LEN,
+	[RPC_REPLY_WIDE] = RPC_LEN + WIDE_LEN }
+local IS_WIDE = { [RPC_REQUEST_WIDE] = true, [RPC_REPLY_WIDE] = true }
+local IS_REPLY = { [RPC_REPLY] = true, [RPC_REPLY_WIDE] = true }
+local HAS_DATA = { [RPC_REQUEST] = true, [RPC_REPLY] = true, [RPC_REQUEST_WIDE] = true,
+	[RPC_REPLY_WIDE] = true }
+local HAS_PORT = { [RPC_LOCATE] = true, [RPC_HEREIS] = true, [RPC_REQUEST] = true,
+	[RPC_REQUEST_WIDE] = true }
 
 -- Can a unicast payload be an RPC message?
 local function looks_like_rpc(tvb, off, fin, total)
@@ -642,7 +699,7 @@ local function rpc_numbers(kind, tree, tvb, off, be)
 	add(tree, "rpc.from", tvb(off + 22, 2), be)
 	if kind == RPC_LOCATE or kind == RPC_HEREIS then
 		tid:append_text(" (the client's clock, ms)")
-	elseif kind == RPC_REQUEST then
+	elseif kind == RPC_REQUEST or kind == RPC_REQUEST_WIDE then
 		dest:append_text(" (the client's round trip, ms)")
 	end
 end
@@ -699,6 +756,7 @@ local function dissect_rpc(p, tvb, off, fin, whole)
 	if has(flags, 0x80) and (kind == RPC_LOCATE or kind == RPC_HEREIS) then
 		-- not a kernel id then
 		kid:add_le(F["rpc.payload"], tvb(off, 4))
+		add_flags(kid, "rpc.knows", tvb(off + 4, 1), KNOWS)
 	end
 	add(tree, "rpc.port", tvb(off + 8, 6))
 	local item = add(tree, "rpc.type", tvb(off + 14, 1))
@@ -723,7 +781,19 @@ local function dissect_rpc(p, tvb, off, fin, whole)
 
 	local m = RPC_NAMES[kind] and rpc_message(p, tvb, off, be, kind, flags)
 	off = off + RPC_LEN
-	if HAS_DATA[kind] and total >= least then
+	if IS_WIDE[kind] and total >= least then
+		if room(tree, tvb, off, WIDE_LEN, fin, "wide header") then
+			local reply = IS_REPLY[kind]
+			local value = dissect_wide(tree, tvb, off, reply)
+			local name = (reply and STATUSES or COMMANDS)[value]
+			text = string.format("%s %s=%d%s data=%d", text,
+				reply and "status" or "cmd", value, name and " " .. name or "",
+				total - least)
+			off = off + WIDE_LEN
+		else
+			off = fin
+		end
+	elseif HAS_DATA[kind] and total >= least then
 		if room(tree, tvb, off, CLASSIC_LEN, fin, "classic header") then
 			local reply = kind == RPC_REPLY
 			local value = dissect_classic(tree, tvb, off, be, reply)
