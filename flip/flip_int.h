@@ -88,7 +88,7 @@ struct flip_tunables {
 	unsigned int	forwarding;
 	unsigned int	rmem_default;
 	unsigned long	reass_bytes;
-	unsigned int	raw_group_range[2];
+	struct flip_gids raw_group_range;
 };
 
 /* one slot of the loop cache */

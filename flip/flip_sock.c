@@ -438,33 +438,13 @@ static const struct proto_ops flip_sock_ops = {
 	.mmap		= sock_no_mmap,
 };
 
-/* may the caller forge any message? Design 4 */
-static bool flip_sock_allowed(struct net *net)
-{
-	const int *range = (const int *)flip_ns(net)->tune.raw_group_range;
-	const struct cred *cred = current_cred();
-	int lo = READ_ONCE(range[0]), hi = READ_ONCE(range[1]), i;
-	gid_t gid;
-
-	if (ns_capable(net->user_ns, CAP_NET_RAW))
-		return true;
-	gid = from_kgid(net->user_ns, cred->egid);
-	if (gid != (gid_t)-1 && gid >= lo && gid <= (gid_t)hi)
-		return lo <= hi;
-	for (i = 0; i < cred->group_info->ngroups; i++) {
-		gid = from_kgid(net->user_ns, cred->group_info->gid[i]);
-		if (gid != (gid_t)-1 && gid >= lo && gid <= (gid_t)hi)
-			return lo <= hi;
-	}
-	return false;
-}
-
 static int flip_sock_create(struct net *net, struct socket *sock, int protocol, int kern)
 {
 	struct flip_sock *fs;
 	struct sock *sk;
 
-	if (!kern && !flip_sock_allowed(net))
+	/* such a socket can forge any message: design 4 */
+	if (!kern && !flip_gids_allowed(&flip_ns(net)->tune.raw_group_range, net))
 		return -EPERM;
 	sk = sk_alloc(net, flip_family, GFP_KERNEL, &flip_raw_proto, kern);
 	if (!sk)

@@ -24,7 +24,6 @@
 static unsigned int one = 1, ten = 10, sixteen = 16, day = 86400, k4 = 4096, k64 = 65536,
 		    m1 = 1 << 20, million = 1000000, g1 = 1 << 30;
 static unsigned long reass_min = 65536, reass_max;
-static int gid_min, gid_max = INT_MAX;
 
 #define FLIP_UINT(_name, _min, _max)					\
 	{								\
@@ -51,11 +50,9 @@ static const struct ctl_table flip_sysctls[] = {
 	{
 		.procname	= "raw_group_range",
 		.data		= &((struct flip_tunables *)0)->raw_group_range,
-		.maxlen		= 2 * sizeof(int),
+		.maxlen		= sizeof(struct flip_gids),
 		.mode		= 0644,
-		.proc_handler	= proc_dointvec_minmax,
-		.extra1		= &gid_min,
-		.extra2		= &gid_max,
+		.proc_handler	= flip_gids_sysctl,
 	},
 	/* from here on: limits of memory */
 	{
@@ -97,8 +94,8 @@ int flip_sysctl_ns_init(struct flip_ns *ns)
 		.forwarding = 1,
 		.rmem_default = 4 << 20,
 		.reass_bytes = max(reass_max / 4, reass_min),
-		.raw_group_range = { 1, 0 },
 	};
+	flip_gids_init(&ns->tune.raw_group_range, 1, 0);
 	table = kmemdup(flip_sysctls, sizeof(flip_sysctls), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;

@@ -7,6 +7,7 @@
 
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
+#include <linux/seqlock.h>
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include <linux/uio.h>
@@ -312,5 +313,15 @@ struct socket;
 typedef int (*flip_proto_create_t)(struct net *net, struct socket *sock, int protocol, int kern);
 int flip_proto_register(int type, int protocol, flip_proto_create_t create, struct module *owner);
 void flip_proto_unregister(int type, int protocol);
+
+/* ids of the groups whose members may; flip_gids.c */
+struct flip_gids {
+	seqlock_t	lock;
+	int		range[2];	/* first and last; first > last: nobody */
+};
+
+void flip_gids_init(struct flip_gids *g, int first, int last);
+bool flip_gids_allowed(struct flip_gids *g, struct net *net);
+int flip_gids_sysctl(compat_ctl_table_t *table, int write, void *buffer, size_t *lenp, loff_t *ppos);
 
 #endif /* _NET_FLIP_H */

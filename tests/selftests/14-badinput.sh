@@ -67,7 +67,7 @@ expect "own user namespace" "$(cat "$tmp/userns")" ""
 # sysctls
 sys() { in_ns a sh -c "echo $2 >/proc/sys/net/flip/$1" 2>/dev/null; }
 for v in "forwarding 2" "forwarding -1" "max_routes 1" "max_routes 99999999" "locate_rate 0" \
-	"route_idle_s 9" "rmem_default 100" "reass_bytes 1" "raw_group_range -1" "max_locates x"; do
+	"route_idle_s 9" "rmem_default 100" "reass_bytes 1" "raw_group_range -1" "raw_group_range 7" "max_locates x"; do
 	sys $v && fail "net.flip.$v is taken"
 done
 sys max_routes 1000 || fail "net.flip.max_routes 1000"
