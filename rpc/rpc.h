@@ -80,16 +80,12 @@
 
 /* a queued request not picked up for this long is refused (NAK), ms */
 #define AMRPC_QUEUE_MS		5000
-#define AMRPC_QUEUE_LEN		256		/* requests per queue */
-#define AMRPC_LOCAL_LEN		4096		/* the same, of this namespace: each a thread that waits */
-#define AMRPC_QUEUE_BYTES	(64U << 20)	/* their data */
 /* a server that has had no thread waiting and no request in work for this long is not there */
 #define AMRPC_IDLE		HZ
 #define AMRPC_REPLY_KEEP	(64U << 10)	/* larger replies: putrep waits for the ACK */
 #define AMRPC_REASS_BYTES	(2ULL * AMOEBA_MAX_DATA)
 #define AMRPC_REASS_MSGS	256
 #define AMRPC_MAX_OPEN		16384		/* calls, and transactions served, per file */
-#define AMRPC_MAX_LOCS		4096
 #define AMRPC_MAX_IOV		1024
 
 /*
@@ -97,6 +93,18 @@
  * client and server of the same peer tells an ACK of its request from an ACK of its reply by them.
  */
 #define AMRPC_SERVER_IDX	(AMRPC_NAME_MAX + 1)
+
+/* net.amoeba.*, per namespace: rpc_sysctl.c has defaults and bounds */
+struct amrpc_tunables {
+	struct flip_gids group_range;
+	unsigned int	linger_s;
+	unsigned int	max_cached;
+	unsigned int	max_kernels;
+	unsigned int	max_lingering;
+	unsigned int	queue_bytes;		/* data of one queue */
+	unsigned int	queue_len;		/* remote requests, per listen */
+	unsigned int	queue_local_len;	/* local ones, per port: each a thread that waits */
+};
 
 struct amrpc_net {
 	struct net		*net;
@@ -126,6 +134,8 @@ struct amrpc_net {
 	struct mutex		kobj_lock;	/* to start the server of the kernel's objects */
 	struct amrpc_kobj	*kobj;
 	struct amrpc_stats __percpu *stats;
+	struct amrpc_tunables	tune;
+	struct ctl_table_header	*sysctl;
 };
 
 extern unsigned int amrpc_net_id;
@@ -186,12 +196,8 @@ struct amrpc_file {
 	bool			holds;		/* namespace and module; not the kernel's own */
 	struct work_struct	free_work;
 	struct list_head	linger;		/* an->lingering */
-	unsigned long		linger_until;	/* jiffies */
+	unsigned long		linger_since;	/* jiffies */
 };
-
-/* a packet is in the network for so long at most, see rpc_once.c */
-#define AMRPC_LINGER_S		25
-#define AMRPC_MAX_LINGERING	1024
 
 struct amrpc_file *amrpc_file_open(struct net *net);
 void amrpc_file_close(struct amrpc_file *f);
@@ -326,8 +332,6 @@ int amrpc_locs_init(struct amrpc_net *an);
 void amrpc_locs_exit(struct amrpc_net *an);
 
 /* ---- rpc_once.c -------------------------------------------------------------------------------- */
-
-#define AMRPC_ONCE_KIDS		4096	/* kernels per namespace */
 
 struct amrpc_kid {
 	struct rhash_head	node;
@@ -586,5 +590,11 @@ int amrpc_dev_init(void);
 void amrpc_dev_exit(void);
 int amrpc_proc_init(struct amrpc_net *an);
 void amrpc_proc_exit(struct amrpc_net *an);
+
+/* ---- rpc_sysctl.c ------------------------------------------------------------------------------- */
+
+bool amrpc_group_allowed(struct net *net);
+int amrpc_sysctl_init(struct amrpc_net *an);
+void amrpc_sysctl_exit(struct amrpc_net *an);
 
 #endif /* _AMRPC_H */

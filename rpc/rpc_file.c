@@ -7,12 +7,13 @@
  * through; the last reference may be dropped in softirq, hence the work.
  *
  * A file without references that has executed for a client of our kind lingers: its endpoint stays for
- * as long as a packet may be in the network (AMRPC_LINGER_S). A late duplicate of what it executed
- * would else come back as NOTHERE, and the client take its request for undelivered and have it
- * executed elsewhere. What comes meanwhile meets a file without ports: known to the window, it is
- * dropped or answered FAIL; new, it is refused for good (NAK), which sends the client on as NOTHERE
- * would. Whoever lingers holds neither the module nor the namespace, whose ends end it at once; there are
- * AMRPC_MAX_LINGERING at most, and the oldest makes room for others and for an address that is wanted.
+ * as long as a packet may be in the network (net.amoeba.linger_s: 25 s, see rpc_once.c). A late
+ * duplicate of what it executed would else come back as NOTHERE, and the client take its request for
+ * undelivered and have it executed elsewhere. What comes meanwhile meets a file without ports: known to
+ * the window, it is dropped or answered FAIL; new, it is refused for good (NAK), which sends the client on
+ * as NOTHERE would. Whoever lingers holds neither the module nor the namespace, whose ends end it at once;
+ * there are net.amoeba.max_lingering at most, and the oldest makes room for others and for an address that
+ * is wanted.
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -20,10 +21,6 @@
 #include <linux/slab.h>
 
 #include "rpc.h"
-
-static unsigned int linger_s = AMRPC_LINGER_S;
-module_param(linger_s, uint, 0644);
-MODULE_PARM_DESC(linger_s, "how long the address of a closed server answers, seconds (25, at most 3600; 0: not)");
 
 /* sleeps; nobody has it any more */
 static void destroy(struct amrpc_file *f)
@@ -45,6 +42,14 @@ static void destroy(struct amrpc_file *f)
 	kfree(f);
 }
 
+/* how long until one that lingers is let go, jiffies; 0: now. A new linger_s counts for all. */
+static unsigned long linger_left(const struct amrpc_file *f)
+{
+	unsigned long hold = READ_ONCE(f->an->tune.linger_s) * HZ, over = jiffies - f->linger_since;
+
+	return hold > over ? hold - over : 0;
+}
+
 /* the oldest that lingers, if its time is up, or @early; taken out of the list */
 static struct amrpc_file *linger_next(struct amrpc_net *an, bool early)
 {
@@ -52,7 +57,7 @@ static struct amrpc_file *linger_next(struct amrpc_net *an, bool early)
 
 	spin_lock_bh(&an->files_lock);
 	f = list_first_entry_or_null(&an->lingering, struct amrpc_file, linger);
-	if (f && !early && time_before(jiffies, f->linger_until))
+	if (f && !early && linger_left(f))
 		f = NULL;
 	if (f) {
 		list_del(&f->linger);
@@ -60,6 +65,16 @@ static struct amrpc_file *linger_next(struct amrpc_net *an, bool early)
 	}
 	spin_unlock_bh(&an->files_lock);
 	return f;
+}
+
+/* look again when the oldest may be let go; files_lock held */
+static void linger_arm(struct amrpc_net *an)
+{
+	struct amrpc_file *f = list_first_entry_or_null(&an->lingering, struct amrpc_file, linger);
+
+	lockdep_assert_held(&an->files_lock);
+	if (f && !an->going)
+		mod_delayed_work(an->wq, &an->linger_work, max(linger_left(f), 1UL));
 }
 
 static void linger_work(struct work_struct *work)
@@ -70,10 +85,7 @@ static void linger_work(struct work_struct *work)
 	while ((f = linger_next(an, false)))
 		destroy(f);
 	spin_lock_bh(&an->files_lock);
-	f = list_first_entry_or_null(&an->lingering, struct amrpc_file, linger);
-	if (f && !an->going)
-		queue_delayed_work(an->wq, &an->linger_work,
-				   max_t(long, f->linger_until - jiffies, 1));
+	linger_arm(an);
 	spin_unlock_bh(&an->files_lock);
 }
 
@@ -92,22 +104,20 @@ static bool linger_cut(struct amrpc_net *an)
 /* keep the address for a while? Then it holds neither module nor namespace. */
 static bool linger(struct amrpc_file *f)
 {
-	unsigned long hold = min(READ_ONCE(linger_s), 3600U) * HZ;
 	struct amrpc_net *an = f->an;
 	bool full;
 
-	if (!READ_ONCE(f->served_ours) || !hold)
+	if (!READ_ONCE(f->served_ours) || !READ_ONCE(an->tune.linger_s))
 		return false;
 	spin_lock_bh(&an->files_lock);
 	if (an->going) {
 		spin_unlock_bh(&an->files_lock);
 		return false;
 	}
-	f->linger_until = jiffies + hold;
+	f->linger_since = jiffies;
 	list_add_tail(&f->linger, &an->lingering);
-	full = ++an->nr_lingering > AMRPC_MAX_LINGERING;
-	if (an->nr_lingering == 1)
-		queue_delayed_work(an->wq, &an->linger_work, hold);
+	full = ++an->nr_lingering > READ_ONCE(an->tune.max_lingering);
+	linger_arm(an);
 	spin_unlock_bh(&an->files_lock);
 	amrpc_count(an, LINGER);
 	if (full)

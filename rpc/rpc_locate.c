@@ -59,6 +59,22 @@ static struct amrpc_loc *evict(struct amrpc_net *an)
 	return NULL;
 }
 
+/*
+ * Room for one more? One goes for one that comes, two while the limit was made smaller; false: all are
+ * in use right now.
+ */
+static bool make_room(struct amrpc_net *an, struct amrpc_loc *gone[2])
+{
+	unsigned int most = READ_ONCE(an->tune.max_cached);
+
+	if (an->nr_locs < most)
+		return true;
+	gone[0] = evict(an);
+	if (gone[0] && an->nr_locs >= most)
+		gone[1] = evict(an);
+	return gone[0];
+}
+
 static struct amrpc_loc *loc_find(struct amrpc_net *an, u64 port)
 {
 	struct amrpc_loc *loc;
@@ -73,7 +89,7 @@ static struct amrpc_loc *loc_find(struct amrpc_net *an, u64 port)
 
 static struct amrpc_loc *loc_get(struct amrpc_net *an, u64 port)
 {
-	struct amrpc_loc *loc = loc_find(an, port), *old, *gone = NULL;
+	struct amrpc_loc *loc = loc_find(an, port), *old, *gone[2] = { };
 
 	if (loc)
 		return loc;
@@ -86,9 +102,7 @@ static struct amrpc_loc *loc_get(struct amrpc_net *an, u64 port)
 	init_waitqueue_head(&loc->wq);
 
 	spin_lock_bh(&an->locs_lock);
-	if (an->nr_locs >= AMRPC_MAX_LOCS)
-		gone = evict(an);
-	if (an->nr_locs >= AMRPC_MAX_LOCS) {	/* all of them in use right now */
+	if (!make_room(an, gone)) {
 		spin_unlock_bh(&an->locs_lock);
 		kfree(loc);
 		return NULL;
@@ -106,8 +120,9 @@ static struct amrpc_loc *loc_get(struct amrpc_net *an, u64 port)
 		an->nr_locs++;
 		spin_unlock_bh(&an->locs_lock);
 	}
-	if (gone)
-		loc_put(gone);
+	for (unsigned int i = 0; i < ARRAY_SIZE(gone); i++)
+		if (gone[i])
+			loc_put(gone[i]);
 	return loc;
 }
 

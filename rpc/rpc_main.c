@@ -34,9 +34,13 @@ static int __net_init amrpc_net_init(struct net *net)
 	an->stats = alloc_percpu(struct amrpc_stats);
 	if (!an->stats)
 		return err;
+	err = amrpc_sysctl_init(an);
+	if (err)
+		goto free_stats;
+	err = -ENOMEM;
 	an->wq = alloc_workqueue("amoeba", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!an->wq)
-		goto free_stats;
+		goto exit_sysctl;
 	err = amrpc_ports_init(an);
 	if (err)
 		goto free_wq;
@@ -64,6 +68,8 @@ exit_ports:
 	amrpc_ports_exit(an);
 free_wq:
 	destroy_workqueue(an->wq);
+exit_sysctl:
+	amrpc_sysctl_exit(an);
 free_stats:
 	free_percpu(an->stats);
 	return err;
@@ -81,6 +87,7 @@ static void __net_exit amrpc_net_exit(struct net *net)
 	amrpc_txs_exit(an);
 	amrpc_locs_exit(an);
 	amrpc_ports_exit(an);
+	amrpc_sysctl_exit(an);
 	free_percpu(an->stats);
 }
 

@@ -111,7 +111,8 @@ again:
 	spin_lock_init(&k->lock);
 
 	spin_lock(&an->kids_lock);
-	if (an->nr_kids >= AMRPC_ONCE_KIDS) {
+	/* more than one too many, since the limit was made smaller: they go by their age, one for one */
+	if (an->nr_kids >= READ_ONCE(an->tune.max_kernels)) {
 		gone = evict_one(an);
 		if (!gone) {
 			spin_unlock(&an->kids_lock);

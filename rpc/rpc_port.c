@@ -358,9 +358,10 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
  */
 static bool room(const struct amrpc_queue *q, const struct amrpc_tx *tx)
 {
-	unsigned int most = tx->call ? AMRPC_LOCAL_LEN : AMRPC_QUEUE_LEN;
+	const struct amrpc_tunables *tune = &tx->an->tune;
+	unsigned int most = tx->call ? READ_ONCE(tune->queue_local_len) : READ_ONCE(tune->queue_len);
 
-	return q->len < most && q->bytes + tx_bytes(tx) <= AMRPC_QUEUE_BYTES;
+	return q->len < most && q->bytes + tx_bytes(tx) <= READ_ONCE(tune->queue_bytes);
 }
 
 /* is a thread in line that nobody has given a request yet? */
@@ -522,7 +523,7 @@ struct flip_ep *amrpc_port_answer(struct amrpc_net *an, u64 port, u16 *idx,
 		return NULL;
 	spin_lock(&p->lock);
 	l = choose(p, NULL);
-	if (l && (waited_for(l) || l->queue.len < AMRPC_QUEUE_LEN)) {
+	if (l && (waited_for(l) || l->queue.len < READ_ONCE(an->tune.queue_len))) {
 		*file = amrpc_file_get(l->file);
 		*idx = AMRPC_SERVER_IDX;
 		ep = l->file->ep;

@@ -74,7 +74,7 @@ restarted()
 	in_ns o1 "$tests/rpc_client" port=$putport >"$tmp/cli" 2>&1
 	for way in known gone; do for size in 0 20000; do
 		# the address of a closed server answers for a while yet, and must not here
-		[ $way = known ] || echo 0 >/sys/module/amoeba/parameters/linger_s
+		[ $way = known ] || in_ns o2 sysctl -qw net.amoeba.linger_s=0
 		old=$(in_ns o1 awk -v p=$putport '$1 == p { print $4 }' /proc/net/amoeba/cache)
 		kill -9 $(ip netns pids o2)
 		wait $server 2>/dev/null
@@ -90,7 +90,7 @@ restarted()
 		awk '/verdict 0/ && $6 < 5000 { ok = 1 } END { exit !ok }' "$tmp/cli" ||
 			fail "restarted, way $way, $size bytes: $(cat "$tmp/cli" "$tmp/srv")"
 	done; done
-	echo 25 >/sys/module/amoeba/parameters/linger_s
+	in_ns o2 sysctl -qw net.amoeba.linger_s=25
 	kill -9 $(ip netns pids o2)
 	wait $server 2>/dev/null
 	echo "restarted: $(cat "$tmp/cli")"

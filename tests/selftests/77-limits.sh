@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What net.amoeba.* says: bounds, who may write it, and what happens at each limit.
+#
+# nodes: 1
+# suites: distribution limits
+# timeout: 120
+
+. "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
+need_modules
+dir=/proc/sys/net/amoeba
+value() { in_ns "$1" cat $dir/"$2"; }
+refused() { in_ns l1 sysctl -qw "net.amoeba.$1=$2" 2>/dev/null && fail "net.amoeba.$1: $2 is taken"; }
+set_to() { in_ns "$1" sysctl -qw "net.amoeba.$2=$3" || fail "net.amoeba.$2: $3 is refused"; }
+
+pair l1 l2
+
+echo "== bounds"
+# no process for each value
+cat >"$tmp/bounds" <<-'END'
+	cd /proc/sys/net/amoeba
+	set_to() { echo $2 2>/dev/null >$1; }
+	while read -r name least most default; do
+		[ "$(<$name)" = $default ] || echo "$name is $(<$name) by default"
+		for bad_value in $((least - 1)) $((most + 1)) -1 4294967296 x; do
+			set_to $name $bad_value 2>/dev/null && echo "$name: $bad_value is taken"
+		done
+		[ "$(<$name)" = $default ] || echo "$name: a bad value has changed it"
+		for good in $least $most $default; do
+			set_to $name $good || echo "$name: $good is refused"
+			[ "$(<$name)" = $good ] || echo "$name: $(<$name), not $good"
+		done
+	done
+END
+cat >"$tmp/table" <<-'END'
+	linger_s 0 3600 25
+	max_cached 16 65536 4096
+	max_kernels 16 65536 4096
+	max_lingering 0 65536 1024
+	queue_bytes 65536 1073741824 67108864
+	queue_len 1 65536 256
+	queue_local_len 1 65536 4096
+END
+in_ns l1 bash "$tmp/bounds" <"$tmp/table" >"$tmp/out" 2>&1
+[ -s "$tmp/out" ] && fail "$(cat "$tmp/out")"
+known="group_range $(cut -d' ' -f1 "$tmp/table" | tr '\n' ' ')"
+for name in $(in_ns l1 ls $dir); do
+	case "$known" in *"$name "*) ;; *) fail "$name has no test" ;; esac
+	grep -q "^\`\`$name\`\`  *[a-z–/]" "$AMOEBA_TREE/Documentation/sysctl.rst" ||
+		fail "$name is not in sysctl.rst"
+done
+
+echo "== two ids at once"
+range() { in_ns l1 cat $dir/group_range | tr '\t' ' '; }
+[ "$(range)" = "1 0" ] || fail "group_range is $(range) by default"
+set_to l1 group_range "100 200"
+for bad_value in "5" "-1 7" "7 -1" "7 x" "300 2147483648" ""; do refused group_range "$bad_value"; done
+[ "$(range)" = "100 200" ] || fail "group_range: a bad value has made it $(range)"
+[ "$(in_ns l2 cat $dir/group_range | tr '\t' ' ')" = "1 0" ] || fail "it is the neighbour's, too"
+
+echo "== users of their own"
+unshare -U -r -n sh -c '
+	cd /proc/sys/net/amoeba && echo 1 0 >group_range || echo "not group_range"
+	for n in *; do
+		[ $n = group_range ] || ! echo 1000 >$n || echo "limit $n is writable"
+	done' >"$tmp/userns" 2>/dev/null || echo "no user namespaces here" >>"$tmp/userns"
+[ -s "$tmp/userns" ] && fail "in a user namespace: $(cat "$tmp/userns")"
+setpriv --reuid 65534 --clear-groups sh -c "echo 1 >$dir/queue_len" 2>/dev/null && fail "anybody writes"
+
+echo "== queues"
+# a server that is busy for a while, so that the others' requests wait or find no room
+busy()
+{
+	serve "$1" delay_ms=300
+	for i in 1 2 3 4 5; do
+		in_ns l1 "$tests/rpc_client" port=$putport locate_ms=15000 >"$tmp/cli$i" 2>&1 &
+		clients[i]=$!
+	done
+	wait "${clients[@]}"
+	grep -L 'verdict 0' "$tmp"/cli[1-5] | while read -r f; do echo "FAIL: $(cat "$f")"; done
+	[ -z "$(grep -L 'verdict 0' "$tmp"/cli[1-5])" ] || bad=1
+	kill -9 $server
+	wait $server 2>/dev/null
+}
+set_to l2 queue_len 2
+busy l2
+[ "$(stat_of l2 drop_queue)" -gt 0 ] || fail "five requests have waited in a queue of two"
+set_to l1 queue_local_len 2
+busy l1
+[ "$(stat_of l1 drop_queue)" -gt 0 ] || fail "five requests of ours have waited in a queue of two"
+
+echo "== addresses that linger"
+lingers() { [ "$(stat_of l2 files_lingering)" = "$1" ]; }
+closed()
+{
+	serve l2
+	in_ns l1 "$tests/rpc_client" port=$putport locate_ms=15000 >"$tmp/cli" 2>&1
+	grep -q 'verdict 0' "$tmp/cli" || fail "$(cat "$tmp/cli")"
+	kill -9 $server
+	wait $server 2>/dev/null
+}
+before=$(stat_of l2 files_lingering)
+[ "$before" = 1 ] || fail "$before linger already"
+set_to l2 linger_s 0
+closed
+quiet l2
+lingers 1 || fail "one more lingers for no time"
+set_to l2 linger_s 25
+set_to l2 max_lingering 1
+cut=$(stat_of l2 linger_cut)
+closed
+quiet l2
+lingers 1 || fail "$(stat_of l2 files_lingering) linger, of one"
+[ "$(stat_of l2 linger_cut)" = $((cut + 1)) ] || fail "the oldest is not counted"
+set_to l2 max_lingering 1024
+set_to l2 linger_s 1
+closed
+wait_for 10 lingers 0 || fail "a second is over, and $(stat_of l2 files_lingering) linger"
+
+echo "== caches"
+# calls for ports nobody serves, from $1 to $2, at once
+looked_for()
+{
+	local i pids=()
+	for i in $(seq "$1" "$2"); do
+		in_ns l1 "$tests/rpc_client" port=1122334455$i locate_ms=1 >>"$tmp/cli" 2>&1 &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+}
+cached() { in_ns l1 sh -c 'wc -l </proc/net/amoeba/cache'; }
+: >"$tmp/cli"
+looked_for 10 30
+had=$(cached)
+[ "$had" -ge 20 ] || fail "$had are remembered"
+set_to l1 max_cached 16
+for i in 31 33 35 37 39; do looked_for $i $((i + 1)); done
+[ "$(cached)" -le 16 ] || fail "$(cached) ports are remembered, of 16"
+[ "$(grep -c 'verdict -2' "$tmp/cli")" = 31 ] || fail "$(cat "$tmp/cli")"
+quiet l1
+quiet l2
+finish
