@@ -30,6 +30,7 @@
  *   port->lock    listens, their waiters and queues, and tx->state while QUEUED
  *   tx->lock      tx->state afterwards, tx->m (its machine), reply
  *   call->lock    call->m (its machine), events, reply
+ *   file->ready_lock  file->ready
  *   Nothing is sent with one of them held.
  *
  * Who frees what
@@ -51,6 +52,7 @@
 #include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
 #include <linux/spinlock.h>
@@ -112,6 +114,7 @@ struct amrpc_net {
 	atomic_t		tid;
 	atomic64_t		arrivals;	/* requests queued so far: their order */
 	struct rhashtable	ports;
+	struct rhashtable	listens;	/* by file and get-port */
 	struct rhashtable	txs;
 	struct rhashtable	locs;
 	struct rhashtable	kids;
@@ -125,6 +128,7 @@ struct amrpc_net {
 	unsigned int		nr_kids;
 	spinlock_t		files_lock;
 	struct list_head	files;
+	struct rhashtable	file_addrs;	/* the same, by FLIP address */
 	wait_queue_head_t	files_wq;	/* files has become empty */
 	struct list_head	lingering;	/* closed ones, oldest first; files_lock */
 	unsigned int		nr_lingering;
@@ -179,7 +183,7 @@ struct amrpc_file {
 	struct amrpc_call	*spare;		/* one that has ended, for the next; xchg() */
 	struct xarray		served;		/* by server index */
 	atomic_t		next_handle;	/* generation of handles */
-	spinlock_t		lock;		/* listens, dead */
+	spinlock_t		lock;		/* listens, waiters, dead */
 	struct list_head	listens;
 	unsigned int		nr_listens;
 	struct list_head	waiters;	/* threads in getreq that have a cookie */
@@ -190,9 +194,14 @@ struct amrpc_file {
 	/* declared ports: rpc_listen.c */
 	wait_queue_head_t	wq;		/* told of requests on them */
 	atomic_t		serving;	/* requests in work taken through one */
+	spinlock_t		ready_lock;	/* innermost */
+	struct rb_root_cached	ready;		/* those that may have one waiting, the oldest first */
 	unsigned long		told;		/* jiffies when first told, no sign of life since; 0 */
 	bool			served_ours;	/* has accepted a request of our kind */
 	struct list_head	node;		/* an->files */
+	struct rhash_head	by_addr;	/* an->file_addrs */
+	flip_addr_t		addr;
+	struct rcu_head		rcu;
 	bool			holds;		/* namespace and module; not the kernel's own */
 	struct work_struct	free_work;
 	struct list_head	linger;		/* an->lingering */
@@ -207,7 +216,8 @@ static inline struct amrpc_file *amrpc_file_get(struct amrpc_file *f)
 	return f;
 }
 void amrpc_file_put(struct amrpc_file *f);
-void amrpc_files_init(struct amrpc_net *an);
+int amrpc_files_init(struct amrpc_net *an);
+void amrpc_files_exit(struct amrpc_net *an);
 struct amrpc_file *amrpc_file_find(struct amrpc_net *an, flip_addr_t addr);
 void amrpc_files_kill(struct amrpc_net *an);
 
@@ -495,7 +505,11 @@ struct amrpc_port {
 
 struct amrpc_listen {
 	struct amrpc_port	*port;
-	u64			get;		/* get-port; never leaves the kernel */
+	struct rhash_head	by_get;		/* an->listens; changed under file->lock */
+	struct {
+		struct amrpc_file	*file;
+		u64			get;	/* get-port; never leaves the kernel */
+	} key;
 	struct amrpc_file	*file;
 	struct list_head	on_port;
 	struct list_head	on_file;
@@ -506,6 +520,9 @@ struct amrpc_listen {
 	unsigned long		last;		/* jiffies of the last getreq or putrep */
 	bool			declared;	/* by AMOEBA_LISTEN; file->lock and port->lock */
 	bool			off;		/* taken back, and not waited for since */
+	struct rb_node		ready;		/* file->ready */
+	u64			ready_seq;	/* nothing that waits for it came earlier */
+	struct rcu_head		rcu;
 };
 
 /* a thread in getreq; it stands in line at each of its ports, and whoever sets @tx first has it */
@@ -525,6 +542,7 @@ struct amrpc_wait_on {
 	struct amrpc_waiter	*w;
 };
 
+struct amrpc_listen *amrpc_listen_find(struct amrpc_file *f, u64 get);
 struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 get);
 void amrpc_listen_put(struct amrpc_listen *l);
 void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue);
@@ -551,6 +569,8 @@ int amrpc_listen(struct amrpc_file *f, const u64 *ports, unsigned int nr);
 int amrpc_unlisten(struct amrpc_file *f, const u64 *ports, unsigned int nr);
 __poll_t amrpc_listen_poll(struct amrpc_file *f);
 struct amrpc_tx *amrpc_listened_next(struct amrpc_file *f);
+void amrpc_listen_ready(struct amrpc_listen *l, u64 seq);
+void amrpc_listen_unready(struct amrpc_listen *l);
 void amrpc_listen_reap(struct amrpc_file *f);
 
 /* a file that serves shows that it lives */

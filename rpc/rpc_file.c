@@ -21,12 +21,23 @@
 #include <linux/slab.h>
 
 #include "rpc.h"
+#include "rpc_hash.h"
+
+static const struct rhashtable_params addr_params = {
+	.key_len	= sizeof(flip_addr_t),
+	.key_offset	= offsetof(struct amrpc_file, addr),
+	.head_offset	= offsetof(struct amrpc_file, by_addr),
+	.hashfn		= amrpc_key_hash,
+	.obj_cmpfn	= amrpc_key_cmp,
+	.automatic_shrinking = true,
+};
 
 /* sleeps; nobody has it any more */
 static void destroy(struct amrpc_file *f)
 {
 	struct amrpc_net *an = f->an;
 
+	rhashtable_remove_fast(&an->file_addrs, &f->by_addr, addr_params);
 	flip_ep_destroy(f->ep);
 	flip_reass_destroy(f->reass);
 	amrpc_spare_free(f);
@@ -39,7 +50,7 @@ static void destroy(struct amrpc_file *f)
 	if (list_empty(&an->files))
 		wake_up(&an->files_wq);
 	spin_unlock_bh(&an->files_lock);
-	kfree(f);
+	kfree_rcu(f, rcu);
 }
 
 /* how long until one that lingers is let go, jiffies; 0: now. A new linger_s counts for all. */
@@ -155,6 +166,8 @@ struct amrpc_file *amrpc_kopen(struct net *net)
 	/* a handle of one file is hardly ever one of another: mixed up, it is ENOENT */
 	atomic_set(&f->next_handle, get_random_u32());
 	spin_lock_init(&f->lock);
+	spin_lock_init(&f->ready_lock);
+	f->ready = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&f->listens);
 	INIT_LIST_HEAD(&f->waiters);
 	init_waitqueue_head(&f->wq);
@@ -172,11 +185,17 @@ struct amrpc_file *amrpc_kopen(struct net *net)
 		err = PTR_ERR(f->ep);
 		goto free_reass;
 	}
+	f->addr = flip_ep_addr(f->ep);
+	err = rhashtable_insert_fast(&an->file_addrs, &f->by_addr, addr_params);
+	if (err)
+		goto free_ep;
 	spin_lock_bh(&an->files_lock);
 	list_add_tail(&f->node, &an->files);
 	spin_unlock_bh(&an->files_lock);
 	return f;
 
+free_ep:
+	flip_ep_destroy(f->ep);
 free_reass:
 	flip_reass_destroy(f->reass);
 free:
@@ -222,13 +241,19 @@ void amrpc_kclose(struct amrpc_file *f)
 }
 EXPORT_SYMBOL_GPL(amrpc_kclose);
 
-void amrpc_files_init(struct amrpc_net *an)
+int amrpc_files_init(struct amrpc_net *an)
 {
 	spin_lock_init(&an->files_lock);
 	INIT_LIST_HEAD(&an->files);
 	INIT_LIST_HEAD(&an->lingering);
 	init_waitqueue_head(&an->files_wq);
 	INIT_DELAYED_WORK(&an->linger_work, linger_work);
+	return rhashtable_init(&an->file_addrs, &addr_params);
+}
+
+void amrpc_files_exit(struct amrpc_net *an)
+{
+	rhashtable_destroy(&an->file_addrs);
 }
 
 /**
@@ -240,21 +265,15 @@ void amrpc_files_init(struct amrpc_net *an)
  */
 struct amrpc_file *amrpc_file_find(struct amrpc_net *an, flip_addr_t addr)
 {
-	struct amrpc_file *f, *found = NULL;
+	struct amrpc_file *f;
 
-	spin_lock_bh(&an->files_lock);
-	list_for_each_entry(f, &an->files, node) {
-		/* one that is being freed is on the list still, and its endpoint may be gone */
-		if (!refcount_inc_not_zero(&f->ref))
-			continue;
-		if (flip_ep_addr(f->ep) == addr) {
-			found = f;
-			break;
-		}
-		amrpc_file_put(f);
-	}
-	spin_unlock_bh(&an->files_lock);
-	return found;
+	rcu_read_lock();
+	f = rhashtable_lookup(&an->file_addrs, &addr, addr_params);
+	/* one that is being freed is in the table still */
+	if (f && !refcount_inc_not_zero(&f->ref))
+		f = NULL;
+	rcu_read_unlock();
+	return f;
 }
 
 /* the module or the namespace goes: end what lingers and wait for it; process context */

@@ -19,7 +19,14 @@
  * Taking back (AMOEBA_LISTEN_OFF) ends that at once, and what waits and nobody else can take is given
  * back: surely not executed. A thread that waits in GETREQ for the port goes on serving it.
  *
- * Locks: ports_lock, file->lock, port->lock, in this order. file->wq is woken under port->lock, so
+ * Which declared port has the oldest request? file->ready keeps those that may have one, by the number
+ * of the oldest they had when they were put there or last looked at. A request goes many ways, so
+ * nobody takes a listen out when its queue becomes empty; who looks at the first one puts it where it
+ * belongs now, at most once for each request that came or was taken elsewhere. So it costs the same
+ * whether a file serves one port or AMOEBA_MAX_LISTEN of them. A listen in the tree is changed with its
+ * port->lock held, so it is there, with a number that is not too high, while a request waits.
+ *
+ * Locks: ports_lock, file->lock, port->lock, file->ready_lock, in this order. file->wq is woken under port->lock, so
  * a wait queue function (epoll's, or that of a server in the kernel) may not call in here; it notes
  * or queues work, as in any other wait queue. A server in the kernel adds its entry before
  * it looks for requests the first time.
@@ -29,16 +36,102 @@
 
 #include "rpc.h"
 
-static struct amrpc_listen *find(struct amrpc_file *f, u64 secret)
+/* ---- which of them has the oldest request? ----------------------------------------------------- */
+
+/* ready_lock held */
+static void ready_add(struct amrpc_file *f, struct amrpc_listen *l, u64 seq)
 {
-	struct amrpc_listen *l;
+	struct rb_node **link = &f->ready.rb_root.rb_node, *parent = NULL;
+	bool first = true;
+
+	lockdep_assert_held(&f->ready_lock);
+	l->ready_seq = seq;
+	while (*link) {
+		parent = *link;
+		if (seq < rb_entry(parent, struct amrpc_listen, ready)->ready_seq) {
+			link = &parent->rb_left;
+		} else {
+			link = &parent->rb_right;
+			first = false;
+		}
+	}
+	rb_link_node(&l->ready, parent, link);
+	rb_insert_color_cached(&l->ready, &f->ready, first);
+}
+
+/* ready_lock held */
+static void ready_del(struct amrpc_file *f, struct amrpc_listen *l)
+{
+	lockdep_assert_held(&f->ready_lock);
+	if (RB_EMPTY_NODE(&l->ready))
+		return;
+	rb_erase_cached(&l->ready, &f->ready);
+	RB_CLEAR_NODE(&l->ready);
+}
+
+/**
+ * amrpc_listen_ready() - a request waits for a declared listen
+ * @l: listen
+ * @seq: of the request
+ *
+ * Context: port->lock held, so that nobody finds the listen without one meanwhile.
+ */
+void amrpc_listen_ready(struct amrpc_listen *l, u64 seq)
+{
+	struct amrpc_file *f = l->file;
+
+	lockdep_assert_held(&l->port->lock);
+	spin_lock(&f->ready_lock);
+	if (RB_EMPTY_NODE(&l->ready) || seq < l->ready_seq) {
+		ready_del(f, l);
+		ready_add(f, l, seq);
+	}
+	spin_unlock(&f->ready_lock);
+}
+
+/* it is not declared any more, or goes; port->lock held */
+void amrpc_listen_unready(struct amrpc_listen *l)
+{
+	lockdep_assert_held(&l->port->lock);
+	spin_lock(&l->file->ready_lock);
+	ready_del(l->file, l);
+	spin_unlock(&l->file->ready_lock);
+}
+
+/* the first of the tree; file->lock held, so that it stays */
+static struct amrpc_listen *ready_first(struct amrpc_file *f)
+{
+	struct rb_node *node;
 
 	lockdep_assert_held(&f->lock);
-	list_for_each_entry(l, &f->listens, on_file)
-		if (l->get == secret)
+	spin_lock(&f->ready_lock);
+	node = rb_first_cached(&f->ready);
+	spin_unlock(&f->ready_lock);
+	return node ? rb_entry(node, struct amrpc_listen, ready) : NULL;
+}
+
+/* the declared listen with the oldest request, its port->lock held; or NULL. file->lock held */
+static struct amrpc_listen *oldest(struct amrpc_file *f)
+{
+	struct amrpc_listen *l;
+	u64 seq;
+
+	while ((l = ready_first(f))) {
+		spin_lock(&l->port->lock);
+		if (!amrpc_port_peek(l, &seq)) {
+			amrpc_listen_unready(l);
+		} else if (seq > l->ready_seq) {	/* changed under port->lock */
+			amrpc_listen_unready(l);
+			amrpc_listen_ready(l, seq);
+		} else {
 			return l;
+		}
+		spin_unlock(&l->port->lock);
+	}
 	return NULL;
 }
+
+/* ---- declaring --------------------------------------------------------------------------------- */
 
 /**
  * amrpc_listen() - declare ports
@@ -66,11 +159,14 @@ int amrpc_listen(struct amrpc_file *f, const u64 *ports, unsigned int nr)
 	amrpc_file_lives(f);
 	for (unsigned int i = 0; i < got && !err; i++) {
 		struct amrpc_port *p = ls[i]->port;
+		u64 seq;
 
 		spin_lock_bh(&f->lock);
 		spin_lock(&p->lock);
 		ls[i]->declared = true;
 		ls[i]->off = false;
+		if (amrpc_port_peek(ls[i], &seq))	/* came for threads */
+			amrpc_listen_ready(ls[i], seq);
 		spin_unlock(&p->lock);
 		spin_unlock_bh(&f->lock);
 		smp_mb();	/* it is served before we look who is looking for it */
@@ -107,6 +203,7 @@ static void take_back(struct amrpc_file *f, struct amrpc_listen *l, struct list_
 
 	spin_lock(&p->lock);
 	l->declared = false;
+	amrpc_listen_unready(l);
 	if (list_empty(&l->waiters)) {	/* otherwise the rules for threads hold */
 		l->off = true;
 		amrpc_listen_purge(l, queue);
@@ -132,14 +229,14 @@ int amrpc_unlisten(struct amrpc_file *f, const u64 *ports, unsigned int nr)
 	spin_lock_bh(&f->an->ports_lock);
 	spin_lock(&f->lock);
 	for (unsigned int i = 0; i < nr; i++) {
-		l = find(f, ports[i]);
+		l = amrpc_listen_find(f, ports[i]);
 		if (!l || !l->declared) {
 			err = -ENOENT;
 			goto out;
 		}
 	}
 	for (unsigned int i = 0; i < nr; i++) {
-		l = find(f, ports[i]);
+		l = amrpc_listen_find(f, ports[i]);
 		if (l && l->declared)	/* a port may be named twice */
 			take_back(f, l, &queue);
 	}
@@ -176,25 +273,6 @@ void amrpc_listen_reap(struct amrpc_file *f)
 	amrpc_give_back(&queue);
 }
 
-/* the declared listen with the oldest request; file->lock held, so that it stays */
-static struct amrpc_listen *oldest(struct amrpc_file *f)
-{
-	struct amrpc_listen *l, *best = NULL;
-	u64 seq, first = 0;
-
-	list_for_each_entry(l, &f->listens, on_file) {
-		if (!l->declared)
-			continue;
-		spin_lock(&l->port->lock);
-		if (amrpc_port_peek(l, &seq) && (!best || seq < first)) {
-			best = l;
-			first = seq;
-		}
-		spin_unlock(&l->port->lock);
-	}
-	return best;
-}
-
 /**
  * amrpc_listened_next() - the oldest request waiting for a declared port
  * @f: file
@@ -209,11 +287,10 @@ struct amrpc_tx *amrpc_listened_next(struct amrpc_file *f)
 
 	amrpc_file_lives(f);
 	spin_lock_bh(&f->lock);
-	while (!tx && (l = oldest(f))) {
-		spin_lock(&l->port->lock);
+	l = oldest(f);
+	if (l) {
 		tx = amrpc_port_next(l);
-		if (tx)
-			amrpc_listen_take(l, tx);
+		amrpc_listen_take(l, tx);
 		spin_unlock(&l->port->lock);
 	}
 	spin_unlock_bh(&f->lock);
@@ -235,6 +312,8 @@ __poll_t amrpc_listen_poll(struct amrpc_file *f)
 	amrpc_file_lives(f);
 	spin_lock_bh(&f->lock);
 	l = oldest(f);
+	if (l)
+		spin_unlock(&l->port->lock);
 	spin_unlock_bh(&f->lock);
 	return l ? EPOLLIN | EPOLLRDNORM : 0;
 }

@@ -28,12 +28,14 @@ static int __net_init amrpc_net_init(struct net *net)
 	/* a new incarnation: random, last byte 0 as the original's (wire-observed 2) */
 	get_random_bytes(an->kid, sizeof(an->kid) - 1);
 	an->kid[7] = 0;
-	amrpc_files_init(an);
 	mutex_init(&an->kobj_lock);
+	err = amrpc_files_init(an);
+	if (err)
+		return err;
 	err = -ENOMEM;
 	an->stats = alloc_percpu(struct amrpc_stats);
 	if (!an->stats)
-		return err;
+		goto exit_files;
 	err = amrpc_sysctl_init(an);
 	if (err)
 		goto free_stats;
@@ -72,6 +74,8 @@ exit_sysctl:
 	amrpc_sysctl_exit(an);
 free_stats:
 	free_percpu(an->stats);
+exit_files:
+	amrpc_files_exit(an);
 	return err;
 }
 
@@ -89,6 +93,7 @@ static void __net_exit amrpc_net_exit(struct net *net)
 	amrpc_ports_exit(an);
 	amrpc_sysctl_exit(an);
 	free_percpu(an->stats);
+	amrpc_files_exit(an);
 }
 
 static struct pernet_operations amrpc_net_ops = {

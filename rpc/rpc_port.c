@@ -37,6 +37,47 @@ static const struct rhashtable_params port_params = {
 	.automatic_shrinking = true,
 };
 
+/* struct amrpc_listen.key: a pointer and a port */
+static u32 listen_hash(const void *data, u32 len, u32 seed)
+{
+	return jhash2(data, sizeof_field(struct amrpc_listen, key) / sizeof(u32), seed);
+}
+
+static int listen_cmp(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct amrpc_listen *l = obj;
+	const typeof(l->key) *key = arg->key;
+
+	return l->key.file != key->file || l->key.get != key->get;
+}
+
+static const struct rhashtable_params listen_params = {
+	.key_len	= sizeof_field(struct amrpc_listen, key),
+	.key_offset	= offsetof(struct amrpc_listen, key),
+	.head_offset	= offsetof(struct amrpc_listen, by_get),
+	.hashfn		= listen_hash,
+	.obj_cmpfn	= listen_cmp,
+	.automatic_shrinking = true,
+};
+
+/**
+ * amrpc_listen_find() - is the file a server of a port?
+ * @f: file
+ * @get: get-port, key form: the one-way function costs as much as all the rest of getreq
+ *
+ * Context: file->lock held, as long as the listen is looked at. Return: listen or NULL.
+ */
+struct amrpc_listen *amrpc_listen_find(struct amrpc_file *f, u64 get)
+{
+	typeof_member(struct amrpc_listen, key) key;
+
+	lockdep_assert_held(&f->lock);
+	memset(&key, 0, sizeof(key));	/* 32 bit: there is padding */
+	key.file = f;
+	key.get = get;
+	return rhashtable_lookup_fast(&f->an->listens, &key, listen_params);
+}
+
 /* under rcu_read_lock() */
 struct amrpc_port *amrpc_port_find(struct amrpc_net *an, u64 port)
 {
@@ -106,14 +147,12 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 	u64 port;
 	int err;
 
-	/* by the get-port: the one-way function costs as much as all the rest of getreq */
 	spin_lock_bh(&f->lock);
-	list_for_each_entry(l, &f->listens, on_file) {
-		if (l->get == secret) {
-			atomic_inc(&l->users);
-			spin_unlock_bh(&f->lock);
-			return l;
-		}
+	l = amrpc_listen_find(f, secret);
+	if (l) {
+		atomic_inc(&l->users);
+		spin_unlock_bh(&f->lock);
+		return l;
 	}
 	spin_unlock_bh(&f->lock);
 
@@ -131,7 +170,9 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 		return ERR_PTR(-ENOMEM);
 	}
 	new->file = f;
-	new->get = secret;
+	new->key.file = f;
+	new->key.get = secret;
+	RB_CLEAR_NODE(&new->ready);
 	atomic_set(&new->users, 1);
 	INIT_LIST_HEAD(&new->waiters);
 	INIT_LIST_HEAD(&new->queue.list);
@@ -147,25 +188,27 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 		err = -EBADF;
 		goto fail;
 	}
-	list_for_each_entry(l, &f->listens, on_file) {
-		if (l->port->port == port) {	/* another thread was faster */
-			atomic_inc(&l->users);
-			spin_unlock(&f->lock);
-			spin_unlock_bh(&an->ports_lock);
-			kfree(new);
-			kfree(newp);
-			return l;
-		}
+	l = amrpc_listen_find(f, secret);
+	if (l) {	/* another thread was faster */
+		atomic_inc(&l->users);
+		spin_unlock(&f->lock);
+		spin_unlock_bh(&an->ports_lock);
+		kfree(new);
+		kfree(newp);
+		return l;
 	}
 	if (f->nr_listens >= AMOEBA_MAX_LISTEN) {
 		err = -ENOBUFS;
 		goto fail;
 	}
+	err = rhashtable_insert_fast(&an->listens, &new->by_get, listen_params);
+	if (err)
+		goto fail;
 	p = rhashtable_lookup_fast(&an->ports, &port, port_params);
 	if (!p) {
 		err = rhashtable_insert_fast(&an->ports, &newp->node, port_params);
 		if (err)
-			goto fail;
+			goto unhash;
 		p = newp;
 		newp = NULL;
 	}
@@ -180,10 +223,12 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 	kfree(newp);
 	return new;
 
+unhash:
+	rhashtable_remove_fast(&an->listens, &new->by_get, listen_params);
 fail:
 	spin_unlock(&f->lock);
 	spin_unlock_bh(&an->ports_lock);
-	kfree(new);
+	kfree_rcu(new, rcu);
 	kfree(newp);
 	return ERR_PTR(err);
 }
@@ -339,6 +384,7 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 	lockdep_assert_held(&an->ports_lock);
 	spin_lock(&p->lock);
 	list_del(&l->on_port);
+	amrpc_listen_unready(l);
 	purge(&l->queue, queue);
 	last = list_empty(&p->listens);
 	if (last)
@@ -346,10 +392,11 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 	spin_unlock(&p->lock);
 	if (last)
 		rhashtable_remove_fast(&an->ports, &p->node, port_params);
+	rhashtable_remove_fast(&an->listens, &l->by_get, listen_params);
 	WARN_ON_ONCE(!list_empty(&l->waiters));
 	if (last)
 		kfree_rcu(p, rcu);
-	kfree(l);
+	kfree_rcu(l, rcu);
 }
 
 /*
@@ -412,12 +459,13 @@ static bool hand(struct amrpc_listen *l, struct amrpc_tx *tx)
 }
 
 /* the file has a request to take: tell who polls it; port->lock held */
-static void tell(struct amrpc_listen *l)
+static void tell(struct amrpc_listen *l, const struct amrpc_tx *tx)
 {
 	struct amrpc_file *f = l->file;
 
 	if (!l->declared)
 		return;
+	amrpc_listen_ready(l, tx->seq);
 	if (!READ_ONCE(f->told))
 		WRITE_ONCE(f->told, jiffies ?: 1);
 	if (waitqueue_active(&f->wq))	/* who looked before this lock was taken is in it */
@@ -440,7 +488,7 @@ void amrpc_port_return(struct amrpc_listen *l, struct amrpc_tx *tx)
 	queued = !hand(l, tx);
 	if (queued) {
 		amrpc_enqueue(p, &l->queue, tx, true);
-		tell(l);
+		tell(l, tx);
 		if (!tx->call)
 			amrpc_tx_arm(tx, AMRPC_QUEUE_MS);
 	}
@@ -492,10 +540,10 @@ int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
 		tx->file = amrpc_file_get(l->file);
 	amrpc_enqueue(p, q, tx, false);
 	if (only)
-		tell(l);
+		tell(l, tx);
 	else
 		list_for_each_entry(l, &p->listens, on_port)
-			tell(l);
+			tell(l, tx);
 	spin_unlock(&p->lock);
 	amrpc_count(an, QUEUED);
 	return 1;
@@ -534,11 +582,19 @@ struct flip_ep *amrpc_port_answer(struct amrpc_net *an, u64 port, u16 *idx,
 
 int amrpc_ports_init(struct amrpc_net *an)
 {
+	int err = rhashtable_init(&an->listens, &listen_params);
+
+	if (err)
+		return err;
 	spin_lock_init(&an->ports_lock);
-	return rhashtable_init(&an->ports, &port_params);
+	err = rhashtable_init(&an->ports, &port_params);
+	if (err)
+		rhashtable_destroy(&an->listens);
+	return err;
 }
 
 void amrpc_ports_exit(struct amrpc_net *an)
 {
 	rhashtable_destroy(&an->ports);
+	rhashtable_destroy(&an->listens);
 }
