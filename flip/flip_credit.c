@@ -31,8 +31,9 @@
  * give back so many that it is set.
  *
  * When credits are missing for FLIP_CREDIT_STUCK_MS and somebody waits a REQCREDIT is sent, after
- * FLIP_CREDIT_TRIES without an answer the neighbour is forgotten and what waited is lost. The
- * timer holds a reference to the neighbour.
+ * FLIP_CREDIT_TRIES without an answer the neighbour is forgotten and what waited is lost. Our kind is
+ * asked after FLIP_CREDIT_STUCK_OURS_MS first, since each packet the network loses has taken a credit
+ * with it and what else it lost is sent again at once. The timer holds a reference to the neighbour.
  */
 #include <kunit/visibility.h>
 #include <linux/sched/signal.h>
@@ -177,15 +178,24 @@ static struct sk_buff *flip_credit_pick(struct flip_neigh *neigh)
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
+/* how long credits are waited for before they are asked for (again) */
+static unsigned int flip_credit_patience(const struct flip_neigh *neigh)
+{
+	if (!neigh->ours)
+		return FLIP_CREDIT_STUCK_MS;
+	return min(FLIP_CREDIT_STUCK_OURS_MS << min(neigh->tries, 7U), FLIP_CREDIT_STUCK_MS);
+}
+
 /* have credits been missing for so long that they are asked for? */
 static bool flip_credit_overdue(const struct flip_neigh *neigh)
 {
-	return time_after_eq(jiffies, neigh->since + msecs_to_jiffies(FLIP_CREDIT_STUCK_MS));
+	return time_after_eq(jiffies, neigh->since + msecs_to_jiffies(flip_credit_patience(neigh)));
 }
 
 static void flip_credit_arm(struct flip_neigh *neigh)
 {
-	unsigned long delay = msecs_to_jiffies(FLIP_CREDIT_SWEEP_MS);
+	unsigned long delay = msecs_to_jiffies(min(FLIP_CREDIT_SWEEP_MS,
+						   flip_credit_patience(neigh)));
 
 	lockdep_assert_held(&neigh->lock);
 	/* those who wait now may not have the patience to be there at the next sweep */
@@ -657,7 +667,7 @@ static void flip_credit_tick(struct timer_list *t)
 	if (READ_ONCE(neigh->dead) || neigh->credits || list_empty(&neigh->ready))
 		goto out;
 	if (flip_credit_overdue(neigh)) {
-		stuck = neigh->tries == FLIP_CREDIT_TRIES;
+		stuck = neigh->tries >= (neigh->ours ? FLIP_CREDIT_TRIES_OURS : FLIP_CREDIT_TRIES);
 		ask = !stuck;
 		trace_flip_credit(neigh, stuck ? FLIP_CREDIT_EV_STUCK : FLIP_CREDIT_EV_ASK,
 				  neigh->tries);

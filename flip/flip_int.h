@@ -71,6 +71,9 @@
 #define FLIP_CREDIT_TRIES	5
 #define FLIP_CREDIT_SWEEP_MS	500
 #define FLIP_CREDIT_STUCK_MS	2000
+/* our kind asks earlier, doubling up to that: a packet lost is a credit lost */
+#define FLIP_CREDIT_STUCK_OURS_MS 20
+#define FLIP_CREDIT_TRIES_OURS	(FLIP_CREDIT_TRIES + 6)	/* as long, all in all */
 #define FLIP_REASS_STILL_MS	500	/* then a partial message may make room for another */
 #define FLIP_NEIGH_IDLE_S	300	/* facts 1.9 */
 #define FLIP_SWEEP_S		25	/* facts 1.6 */
@@ -330,6 +333,7 @@ struct flip_neigh {
 
 	spinlock_t		lock;
 	bool			ours;
+	u8			knows;
 	unsigned int		payload;
 	unsigned int		quota;
 	unsigned int		credits;
@@ -636,6 +640,28 @@ void flip_later_stop(struct flip_later *l);
 void flip_later_init(struct flip_later *l);
 int flip_later_module_init(void);
 void flip_later_module_exit(void);
+
+/* flip_early.c */
+struct flip_early {
+	struct rb_root		runs;
+	unsigned int		n_runs;
+	unsigned int		packets;
+};
+
+enum flip_early_verdict {
+	FLIP_EARLY_KEPT,
+	FLIP_EARLY_DUP,		/* all of it is there */
+	FLIP_EARLY_OVERLAP,	/* some of it is there */
+	FLIP_EARLY_FULL,	/* too many gaps, or no memory */
+};
+
+enum flip_early_verdict flip_early_keep(struct flip_early *e, struct sk_buff *skb, u32 offset,
+					unsigned int max_runs);
+u32 flip_early_first(const struct flip_early *e);
+u32 flip_early_take(struct flip_early *e, u32 next, struct sk_buff_head *to);
+unsigned int flip_early_missing(const struct flip_early *e, u32 next, u32 total,
+				struct flip_range *missing, unsigned int max);
+void flip_early_purge(struct flip_early *e);
 
 /* flip_credit.c */
 struct flip_flow;

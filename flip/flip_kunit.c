@@ -416,11 +416,155 @@ static void flip_kunit_reass(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before, atomic64_read(&flip_ns(&init_net)->reass_bytes));
 }
 
+/* ---- reassembly that asks --------------------------------------------------------------- */
+
+struct flip_kunit_asked {
+	bool			may;
+	unsigned int		mays;
+	unsigned int		times;
+	unsigned int		n;
+	u32			messid;
+	struct flip_range	missing[FLIP_REASS_ASK];
+};
+
+static bool flip_kunit_may(void *priv, const struct sk_buff *skb, const struct flip_rx *rx)
+{
+	struct flip_kunit_asked *a = priv;
+
+	a->mays++;
+	return a->may;
+}
+
+static void flip_kunit_ask(void *priv, const struct flip_rx *rx, const struct flip_range *missing,
+			   unsigned int n)
+{
+	struct flip_kunit_asked *a = priv;
+
+	memcpy(a->missing, missing, n * sizeof(*missing));
+	a->n = n;
+	a->messid = rx->messid;
+	WRITE_ONCE(a->times, a->times + 1);
+}
+
+static const struct flip_reass_ask flip_kunit_ask_ops = {
+	.may	= flip_kunit_may,
+	.ask	= flip_kunit_ask,
+};
+
+/* wait until it has been asked @times times */
+static void flip_kunit_await(struct flip_kunit_asked *a, unsigned int times)
+{
+	unsigned int i;
+
+	for (i = 0; i < 500 && READ_ONCE(a->times) < times; i++)
+		msleep(10);
+}
+
+static void flip_kunit_reass_ask(struct kunit *test)
+{
+	s64 before = atomic64_read(&flip_ns(&init_net)->reass_bytes);
+	struct flip_reass *r = flip_reass_create(&init_net, 1 << 20, 8);
+	struct flip_kunit_asked *a = kunit_kzalloc(test, sizeof(*a), GFP_KERNEL);
+	unsigned int i, was;
+	struct flip_msg *m;
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_ASSERT_EQ(test, 0, flip_reass_asks(r, &flip_kunit_ask_ops, a));
+
+	/* who cannot be asked is treated as ever; asked about once, and once more for the first byte */
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 1, 100, 100, 300));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 1, 0, 100, 300));
+	KUNIT_EXPECT_EQ(test, 2, a->mays);
+	msleep(4 * FLIP_REASS_ASK_MS);
+	KUNIT_EXPECT_EQ(test, 0, READ_ONCE(a->times));
+	flip_kunit_whole(test, flip_kunit_give(test, r, 1, 200, 100, 300), 300);
+
+	/* 500 packets of which every seventh is missing, the first and the last three, too */
+	a->may = true;
+	for (i = 0; i < 497; i++)
+		if (i % 7)
+			KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, i * 100, 100, 50000));
+	KUNIT_EXPECT_EQ(test, 0, READ_ONCE(a->times));
+	flip_kunit_await(a, 1);
+	KUNIT_ASSERT_EQ(test, 72, a->n);
+	KUNIT_EXPECT_EQ(test, 2, a->messid);
+	for (i = 0; i < 71; i++) {
+		KUNIT_EXPECT_EQ(test, i * 700, a->missing[i].from);
+		KUNIT_EXPECT_EQ(test, i * 700 + 100, a->missing[i].to);
+	}
+	KUNIT_EXPECT_EQ(test, 49700, a->missing[71].from);
+	KUNIT_EXPECT_EQ(test, 50000, a->missing[71].to);
+	/* in vain, so again; then some of it comes, in pieces, twice, and with too much of it */
+	flip_kunit_await(a, 2);
+	KUNIT_EXPECT_EQ(test, 72, a->n);
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 49900, 100, 50000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 700, 30, 50000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 750, 50, 50000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 750, 50, 50000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 740, 50, 50000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 1400, 101, 50000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 1399, 101, 50000));
+	was = READ_ONCE(a->times);
+	flip_kunit_await(a, was + 1);
+	KUNIT_ASSERT_EQ(test, 72, a->n);
+	KUNIT_EXPECT_EQ(test, 730, a->missing[1].from);
+	KUNIT_EXPECT_EQ(test, 750, a->missing[1].to);
+	KUNIT_EXPECT_EQ(test, 1400, a->missing[2].from);
+	KUNIT_EXPECT_EQ(test, 1500, a->missing[2].to);
+	KUNIT_EXPECT_EQ(test, 49700, a->missing[71].from);
+	KUNIT_EXPECT_EQ(test, 49900, a->missing[71].to);
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 730, 20, 50000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 49700, 200, 50000));
+	for (i = 70; i > 1; i--)
+		KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, i * 700, 100, 50000));
+	m = flip_kunit_give(test, r, 2, 0, 100, 50000);
+	flip_kunit_whole(test, m, 50000);
+
+	/* late copies of it are no message of their own, and nobody asks */
+	was = READ_ONCE(a->times);
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 0, 100, 50000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 2, 100, 100, 50000));
+	msleep(6 * FLIP_REASS_ASK_MS);
+	KUNIT_EXPECT_EQ(test, was, READ_ONCE(a->times));
+
+	/* a first packet that is not of it does not make its sender one to be asked */
+	a->may = false;
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 4, 100, 100, 300));
+	a->may = true;
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 4, 0, 100, 400));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 4, 0, 150, 300));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 5, 0, 100, 300));
+	flip_kunit_await(a, was + 1);
+	msleep(FLIP_REASS_ASK_MS);
+	KUNIT_EXPECT_LE(test, READ_ONCE(a->times), was + 8);
+	flip_kunit_whole(test, flip_kunit_give(test, r, 5, 100, 200, 300), 300);
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 4, 0, 100, 300));
+	flip_kunit_whole(test, flip_kunit_give(test, r, 4, 200, 100, 300), 300);
+	was = READ_ONCE(a->times);
+
+	/* more is missing than one question holds: in order, the rest another time */
+	for (i = 1; i < 400; i += 2)
+		KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 3, i * 100, 100, 40000));
+	flip_kunit_await(a, was + 1);
+	KUNIT_EXPECT_EQ(test, FLIP_REASS_ASK, a->n);
+	KUNIT_EXPECT_EQ(test, (FLIP_REASS_ASK - 1) * 200, a->missing[FLIP_REASS_ASK - 1].from);
+
+	/* who has been told to be quiet is */
+	flip_reass_mute(r);
+	was = READ_ONCE(a->times);
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 3, 0, 100, 40000));
+	msleep(6 * FLIP_REASS_ASK_MS);
+	KUNIT_EXPECT_EQ(test, was, READ_ONCE(a->times));
+	flip_reass_destroy(r);
+	KUNIT_EXPECT_EQ(test, before, atomic64_read(&flip_ns(&init_net)->reass_bytes));
+}
+
 /* ---- endpoints -------------------------------------------------------------------------- */
 
 struct flip_kunit_ep {
 	struct flip_ep	*ep;
-	unsigned int	received, undelivered, depth, deepest;
+	unsigned int	received, undelivered, depth, deepest, right;
 	u32		last;
 	bool		answer;
 };
@@ -530,6 +674,68 @@ static void flip_kunit_endpoints(struct kunit *test)
 	flip_ep_destroy(k[1].ep);
 }
 
+/* parts of a message, within the namespace */
+static void flip_kunit_part(struct flip_ep *ep, struct sk_buff *skb, const struct flip_rx *rx)
+{
+	struct flip_kunit_ep *k = flip_ep_priv(ep);
+
+	k->received++;
+	k->last = rx->offset;
+	k->right = 0;
+	for (u32 i = 0; i < skb->len; i++) {
+		u8 byte;
+
+		skb_copy_bits(skb, i, &byte, 1);
+		k->right += byte == (u8)(rx->offset + i);
+	}
+	if (skb->len != rx->length)
+		k->right = 0;
+	kfree_skb(skb);
+}
+
+static const struct flip_ep_ops flip_kunit_part_ops = {
+	.receive	= flip_kunit_part,
+	.undelivered	= flip_kunit_undelivered,
+};
+
+static void flip_kunit_parts(struct kunit *test)
+{
+	static const struct { u32 from, to; int err; } parts[] = {
+		{ 0, 1 }, { 0, 88 }, { 10, 20 }, { 40, 200 }, { 87, 88 }, { 88, 89 }, { 89, 300 },
+		{ 0, 300 }, { 7, 7, -EINVAL }, { 8, 7, -EINVAL }, { 7, 301, -EINVAL },
+	};
+	struct flip_kunit_ep *k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
+	u8 *message = kunit_kmalloc(test, 300, GFP_KERNEL);
+	struct kvec vec = { message + 88, 300 - 88 };
+	struct flip_send how = {};
+	struct iov_iter data;
+	unsigned int i;
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, k);
+	KUNIT_ASSERT_NOT_NULL(test, message);
+	for (i = 0; i < 300; i++)
+		message[i] = i;
+	k->ep = flip_ep_create(&init_net, FLIP_ADDR_NULL, &flip_kunit_part_ops, THIS_MODULE, k);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(k->ep));
+	how.dst = flip_ep_addr(k->ep);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		iov_iter_kvec(&data, ITER_SOURCE, &vec, 1, vec.iov_len);
+		how.from = parts[i].from;
+		how.to = parts[i].to;
+		k->received = 0;
+		err = flip_send_msg(k->ep, message, 88, &data, &how, MAX_SCHEDULE_TIMEOUT);
+		KUNIT_EXPECT_EQ_MSG(test, parts[i].err, err, "%u to %u", how.from, how.to);
+		KUNIT_EXPECT_EQ(test, !err, k->received);
+		if (err)
+			continue;
+		KUNIT_EXPECT_EQ(test, parts[i].from, k->last);
+		KUNIT_EXPECT_EQ_MSG(test, how.to - how.from, k->right, "bytes of %u to %u",
+				    how.from, how.to);
+	}
+	flip_ep_destroy(k->ep);
+}
+
 /* ---- UDP overlays ----------------------------------------------------------------------- */
 
 static void flip_kunit_udp(struct kunit *test)
@@ -584,7 +790,9 @@ static struct kunit_case flip_kunit_cases[] = {
 	KUNIT_CASE(flip_kunit_loop),
 	KUNIT_CASE(flip_kunit_route),
 	KUNIT_CASE(flip_kunit_reass),
+	KUNIT_CASE(flip_kunit_reass_ask),
 	KUNIT_CASE(flip_kunit_endpoints),
+	KUNIT_CASE(flip_kunit_parts),
 	KUNIT_CASE(flip_kunit_udp),
 	{}
 };

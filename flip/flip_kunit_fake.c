@@ -339,6 +339,31 @@ void flip_fake_step(struct kunit *test, const struct sw_step *step)
 			  p->max, p->dst, p->src);
 }
 
+/* send the part of a message that @step->out[0] is, the first @hlen bytes of which are a header */
+void flip_fake_send_part(struct kunit *test, u32 hlen, const struct sw_step *step)
+{
+	const struct sw_pkt *p = &step->out[0];
+	struct flip_send how = {
+		.dst = fake_addr(p->dst), .from = p->offset, .to = p->offset + p->length,
+		.has_messid = true, .messid = ++fake_messid,
+	};
+	u8 *message = kunit_kmalloc(test, p->total, GFP_KERNEL);
+	struct iov_iter data;
+	struct kvec vec;
+
+	KUNIT_ASSERT_NOT_NULL(test, message);
+	for (u32 i = 0; i < p->total; i++)
+		message[i] = FAKE_PAYLOAD + i - p->offset;
+	vec = (struct kvec){ message + hlen, p->total - hlen };
+	iov_iter_kvec(&data, ITER_SOURCE, &vec, 1, vec.iov_len);
+	KUNIT_EXPECT_EQ(test, 0, flip_send_msg(fake_ep, message, hlen, &data, &how,
+					       MAX_SCHEDULE_TIMEOUT));
+	fake_check_sent(test, step);
+	if (test->status == KUNIT_FAILURE)
+		kunit_err(test, "bytes %u to %u of %u, header %u", how.from, how.to, p->total,
+			  hlen);
+}
+
 /* ---- networks --------------------------------------------------------------------------- */
 
 /* make the devices networks; senders on them are big-endian or little-endian */

@@ -58,6 +58,7 @@ struct sw_step {
 void flip_fake_up(struct kunit *test, u8 untrusted, bool be);
 void flip_fake_down(void);
 void flip_fake_step(struct kunit *test, const struct sw_step *step);
+void flip_fake_send_part(struct kunit *test, u32 hlen, const struct sw_step *step);
 void flip_fake_locate_rate(unsigned int rate);
 void flip_fake_second(unsigned int net);
 

@@ -482,6 +482,32 @@ static void sw_credits(struct kunit *test)
 	migrate_enable();
 }
 
+/* parts of a message of our own that was sent before, wherever its header ends */
+static void sw_parts(struct kunit *test)
+{
+	static const struct sw_step know = KNOW(1, 1, D, 4, 1, 1);
+	static const struct { u32 from, to, total; } parts[] = {
+		{ 0, 1, 2000 }, { 0, 87, 2000 }, { 0, 88, 2000 }, { 10, 20, 2000 },
+		{ 40, 200, 2000 }, { 87, 88, 2000 }, { 88, 89, 2000 }, { 1999, 2000, 2000 },
+		{ 0, 1, 200 }, { 10, 20, 200 }, { 80, 90, 200 }, { 100, 200, 200 },
+	};
+	struct sw_step give = { { 1, 1, FC(CREDIT), .credits = 1 } };
+	struct sw_step step = { .out = { { 1, 1, UNI, 0, 4, 4, D, ME } } };
+
+	flip_fake_up(test, 0, false);
+	flip_fake_step(test, &know);
+	migrate_disable();
+	for (unsigned int i = 0; i < ARRAY_SIZE(parts); i++) {
+		step.out[0].offset = parts[i].from;
+		step.out[0].length = parts[i].to - parts[i].from;
+		step.out[0].total = parts[i].total;
+		flip_fake_send_part(test, 88, &step);
+		if (parts[i].total > 1458)
+			flip_fake_step(test, &give);
+	}
+	migrate_enable();
+}
+
 static struct kunit_case sw_cases[] = {
 	KUNIT_CASE(sw_hops),
 	KUNIT_CASE_PARAM(sw_on_unidata, sw_unidata_gen_params),
@@ -492,6 +518,7 @@ static struct kunit_case sw_cases[] = {
 	KUNIT_CASE_PARAM(sw_on_untrusted, sw_untrusted_gen_params),
 	KUNIT_CASE(sw_locate_rate),
 	KUNIT_CASE(sw_credits),
+	KUNIT_CASE(sw_parts),
 	{}
 };
 

@@ -6,8 +6,17 @@
  * The classic rule: fragments of a message arrive in order. So a partial message is a list of
  * packets and the offset that comes next; what was there already is a duplicate and ignored. Since
  * several queues of a device may change the order a little, up to FLIP_REASS_EARLY packets
- * from beyond wait for what is before them; more means that something was lost, and the
+ * from beyond wait for what is before them (flip_early.c); more means that something was lost, and the
  * partial message goes.
+ *
+ * Unless its sender can be asked (struct flip_reass_ask; partial->patient): then all wait. Once nothing
+ * of the message has come for FLIP_REASS_ASK_MS, its owner is told what is missing, gaps and the end
+ * alike, and again after twice that time and so on until something comes; at FLIP_REASS_MS without
+ * anything the message goes as ever. While packets come nobody asks: so disorder never makes for questions,
+ * however large it is, and all that a stream has lost is asked for together. It costs no memory, for the
+ * message has to be kept whole in the end. Packets that come after the message was complete, because
+ * somebody asked too early, must not begin another one: the last FLIP_REASS_DONE such messages are
+ * remembered.
  *
  * A reassembler has a spinlock of its own; the packets of one message are put on its list under
  * it. Partial messages are few (max_msgs), so they are a list, the one added to last in front.
@@ -24,22 +33,36 @@
  * struct flip_partial - a message coming in
  * @list: in the reassembler, latest progress first
  * @msg: becomes the message
- * @early: packets from beyond @next, by offset
+ * @early: packets from beyond @next
  * @next: offset that comes next
  * @bytes: payload of all its packets
  * @truesize: charged to the namespace
  * @big: larger than the reassembler's limit: not counted there
  * @when: time of the last progress
+ * @patient: its sender is asked for what is missing
+ * @ask_ms: time until then, without progress
+ * @ask_at: jiffies, when that is
  */
 struct flip_partial {
 	struct list_head	list;
 	struct flip_msg		*msg;
-	struct sk_buff_head	early;
+	struct flip_early	early;
 	u32			next;
 	u32			bytes;
 	u64			truesize;
 	bool			big;
 	unsigned long		when;
+	bool			patient;
+	unsigned int		ask_ms;
+	unsigned long		ask_at;
+};
+
+#define FLIP_REASS_DONE	32	/* complete messages remembered */
+#define FLIP_REASS_GAPS	8192	/* in a message whose sender can be asked: 1 GiB that lost 1 % */
+
+struct flip_done {
+	flip_addr_t		src;
+	u32			messid;
 };
 
 struct flip_reass {
@@ -55,6 +78,12 @@ struct flip_reass {
 	const struct flip_reass_owner *ops;
 	void			*owner;
 	struct timer_list	timer;
+	const struct flip_reass_ask *ask;
+	void			*ask_priv;
+	struct timer_list	ask_timer;
+	struct flip_range	*missing;	/* FLIP_REASS_ASK of them, for ask_timer */
+	struct flip_done	done[FLIP_REASS_DONE];
+	unsigned int		n_done;
 };
 
 static void flip_partial_uncharge(struct flip_reass *r, struct flip_partial *p)
@@ -78,7 +107,7 @@ static void flip_partial_free(struct flip_reass *r, struct flip_partial *p)
 {
 	list_del(&p->list);
 	flip_partial_uncharge(r, p);
-	__skb_queue_purge(&p->early);
+	flip_early_purge(&p->early);
 	flip_msg_free(p->msg);
 	kfree(p);
 }
@@ -101,6 +130,104 @@ static void flip_reass_expire(struct timer_list *t)
 	spin_unlock_bh(&r->lock);
 }
 
+/* ---- asking ------------------------------------------------------------------------------ */
+
+/* a patient message whose time has come, or NULL; *@next: when that of another comes */
+static struct flip_partial *flip_reass_due(struct flip_reass *r, unsigned long *next, bool *any)
+{
+	struct flip_partial *p;
+
+	lockdep_assert_held(&r->lock);
+	*any = false;
+	list_for_each_entry(p, &r->partials, list) {
+		if (!p->patient)
+			continue;
+		if (time_after_eq(jiffies, p->ask_at))
+			return p;
+		if (!*any || time_before(p->ask_at, *next))
+			*next = p->ask_at;
+		*any = true;
+	}
+	return NULL;
+}
+
+static void flip_reass_ask_tick(struct timer_list *t)
+{
+	struct flip_reass *r = timer_container_of(r, t, ask_timer);
+	const struct flip_reass_ask *ask;
+	struct flip_partial *p;
+	unsigned long next;
+	struct flip_rx rx;
+	unsigned int n;
+	bool any;
+
+	for (;;) {
+		spin_lock_bh(&r->lock);
+		ask = r->ask;
+		p = ask ? flip_reass_due(r, &next, &any) : NULL;
+		if (!p) {
+			if (ask && any)
+				mod_timer(&r->ask_timer, next);
+			spin_unlock_bh(&r->lock);
+			return;
+		}
+		n = flip_early_missing(&p->early, p->next, p->msg->rx.total, r->missing,
+				       FLIP_REASS_ASK);
+		p->ask_ms = min(2 * p->ask_ms, FLIP_REASS_ASK_MOST_MS);
+		p->ask_at = jiffies + msecs_to_jiffies(p->ask_ms);
+		rx = p->msg->rx;
+		spin_unlock_bh(&r->lock);
+		flip_stat_inc(r->ns, REASS_ASKED);
+		flip_stat_add(r->ns, REASS_ASKED_RANGES, n);
+		ask->ask(r->ask_priv, &rx, r->missing, n);
+	}
+}
+
+/* a packet of it has come */
+static void flip_reass_hope(struct flip_reass *r, struct flip_partial *p)
+{
+	p->when = jiffies;
+	p->ask_ms = FLIP_REASS_ASK_MS;
+	p->ask_at = jiffies + msecs_to_jiffies(p->ask_ms);
+	if (p->list.prev != &r->partials)
+		list_move(&p->list, &r->partials);
+	if (r->ask && !timer_pending(&r->ask_timer))
+		mod_timer(&r->ask_timer, p->ask_at);
+}
+
+int flip_reass_asks(struct flip_reass *r, const struct flip_reass_ask *ops, void *priv)
+{
+	r->missing = kmalloc_array(FLIP_REASS_ASK, sizeof(*r->missing), GFP_KERNEL_ACCOUNT);
+	if (!r->missing)
+		return -ENOMEM;
+	r->ask_priv = priv;
+	r->ask = ops;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(flip_reass_asks);
+
+void flip_reass_mute(struct flip_reass *r)
+{
+	spin_lock_bh(&r->lock);
+	r->ask = NULL;
+	spin_unlock_bh(&r->lock);
+	/* whoever arms it looks at ->ask under the lock */
+	timer_delete_sync(&r->ask_timer);
+}
+EXPORT_SYMBOL_GPL(flip_reass_mute);
+
+static bool flip_reass_was_done(const struct flip_reass *r, const struct flip_rx *rx)
+{
+	unsigned int i;
+
+	for (i = 0; i < min(r->n_done, FLIP_REASS_DONE); i++)
+		if (r->done[i].messid == rx->messid && r->done[i].src == rx->src)
+			return true;
+	return false;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
 struct flip_reass *flip_reass_create(struct net *net, u64 max_bytes, unsigned int max_msgs)
 {
 	struct flip_reass *r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
@@ -113,6 +240,7 @@ struct flip_reass *flip_reass_create(struct net *net, u64 max_bytes, unsigned in
 	r->max_msgs = max_msgs;
 	r->max_bytes = max_bytes;
 	timer_setup(&r->timer, flip_reass_expire, 0);
+	timer_setup(&r->ask_timer, flip_reass_ask_tick, 0);
 	return r;
 }
 EXPORT_SYMBOL_GPL(flip_reass_create);
@@ -123,9 +251,11 @@ void flip_reass_destroy(struct flip_reass *r)
 
 	if (!r)
 		return;
+	flip_reass_mute(r);
 	timer_shutdown_sync(&r->timer);
 	list_for_each_entry_safe(p, next, &r->partials, list)
 		flip_partial_free(r, p);
+	kfree(r->missing);
 	kfree(r);
 }
 EXPORT_SYMBOL_GPL(flip_reass_destroy);
@@ -203,7 +333,7 @@ static struct flip_partial *flip_partial_make(struct flip_reass *r, const struct
 		kfree(p);
 		return NULL;
 	}
-	__skb_queue_head_init(&p->early);
+	p->early.runs = RB_ROOT;
 	p->when = jiffies;
 	r->n_msgs++;
 	list_add(&p->list, &r->partials);
@@ -212,42 +342,17 @@ static struct flip_partial *flip_partial_make(struct flip_reass *r, const struct
 	return p;
 }
 
-static u32 *flip_early_offset(struct sk_buff *skb)
+/* a packet of the message, or of what follows; only what is kept is no more the caller's */
+static enum flip_early_verdict flip_partial_put(struct flip_partial *p, struct sk_buff *skb,
+						u32 offset)
 {
-	return (u32 *)skb->cb;
-}
-
-/* keep a packet from beyond; false: it is there already */
-static bool flip_partial_keep(struct flip_partial *p, struct sk_buff *skb, u32 offset)
-{
-	struct sk_buff *before;
-
-	*flip_early_offset(skb) = offset;
-	skb_queue_reverse_walk(&p->early, before) {
-		if (*flip_early_offset(before) == offset)
-			return false;
-		if (*flip_early_offset(before) < offset) {
-			__skb_queue_after(&p->early, before, skb);
-			return true;
-		}
-	}
-	__skb_queue_head(&p->early, skb);
-	return true;
-}
-
-/* the packet that comes next, and those that waited for it */
-static bool flip_partial_append(struct flip_partial *p, struct sk_buff *skb)
-{
-	do {
-		__skb_queue_tail(&p->msg->skbs, skb);
-		p->next += skb->len;
-		skb = skb_peek(&p->early);
-		if (!skb || *flip_early_offset(skb) > p->next)
-			return true;
-		if (*flip_early_offset(skb) < p->next)
-			return false;	/* they overlap: cut differently by two senders */
-		__skb_unlink(skb, &p->early);
-	} while (1);
+	if (offset > p->next)
+		return flip_early_keep(&p->early, skb, offset, FLIP_REASS_GAPS);
+	if (offset + skb->len > flip_early_first(&p->early))
+		return FLIP_EARLY_OVERLAP;
+	__skb_queue_tail(&p->msg->skbs, skb);
+	p->next = flip_early_take(&p->early, p->next + skb->len, &p->msg->skbs);
+	return FLIP_EARLY_KEPT;
 }
 
 /* memory for one more packet; FLIP_STAT_NONE: there is */
@@ -307,12 +412,16 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 				      const struct flip_rx *rx, struct flip_partial **done)
 {
 	struct flip_partial *p = flip_partial_find(r, rx);
+	enum flip_early_verdict verdict;
+	bool big, first = false;
 	enum flip_stat why;
-	bool big;
+	u32 next;
 
 	lockdep_assert_held(&r->lock);
 	*done = NULL;
 	if (!p) {
+		if (r->ask && flip_reass_was_done(r, rx))
+			return FLIP_STAT_REASS_DUP;
 		if (rx->offset > FLIP_REASS_EARLY * max(rx->length, 1U))
 			return FLIP_DROP_REASS_GAP;
 		if (r->n_msgs >= r->max_msgs && !flip_reass_make_room(r))
@@ -325,13 +434,20 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 			return FLIP_DROP_NOMEM;
 		p->big = big;
 		r->has_big |= big;
+		first = true;
 	}
 	if (rx->total != p->msg->rx.total)
 		return FLIP_DROP_REASS_TOTAL;
 	if (rx->offset < p->next)
 		return rx->offset + rx->length <= p->next ? FLIP_STAT_REASS_DUP :
 			FLIP_DROP_REASS_GAP;
-	if (rx->offset > p->next && skb_queue_len(&p->early) == FLIP_REASS_EARLY) {
+	/* the first that comes, and that with the headers, say who sends it */
+	if ((first || !rx->offset) && !p->patient && r->ask &&
+	    r->ask->may(r->ask_priv, skb, rx)) {
+		p->patient = true;
+		flip_reass_hope(r, p);
+	}
+	if (rx->offset > p->next && p->early.packets >= FLIP_REASS_EARLY && !p->patient) {
 		flip_partial_free(r, p);
 		return FLIP_DROP_REASS_GAP;
 	}
@@ -342,23 +458,34 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 	}
 	p->msg->rx.flags = ((p->msg->rx.flags | rx->flags) & FLIP_F_UNSAFE) |
 			   (p->msg->rx.flags & rx->flags & FLIP_F_SECURITY);
-	if (rx->offset > p->next) {
-		if (flip_partial_keep(p, skb, rx->offset))
-			return FLIP_STAT_NONE;
-		flip_reass_uncharge_one(r, p, skb);
-		return FLIP_STAT_REASS_DUP;
-	}
-	p->when = jiffies;
-	if (!flip_partial_append(p, skb)) {
-		flip_stat_inc(r->ns, REASS_OVERLAP);
-		flip_partial_free(r, p);	/* and @skb with it */
+	next = p->next;
+	verdict = flip_partial_put(p, skb, rx->offset);
+	if (verdict == FLIP_EARLY_KEPT) {
+		if (p->next == rx->total) {
+			*done = p;
+		} else if (p->patient) {
+			flip_reass_hope(r, p);
+		} else if (p->next != next) {
+			p->when = jiffies;
+			if (p->list.prev != &r->partials)
+				list_move(&p->list, &r->partials);
+		}
 		return FLIP_STAT_NONE;
 	}
-	if (p->next == rx->total)
-		*done = p;
-	else if (p->list.prev != &r->partials)
-		list_move(&p->list, &r->partials);
-	return FLIP_STAT_NONE;
+	flip_reass_uncharge_one(r, p, skb);
+	switch (verdict) {
+	case FLIP_EARLY_DUP:
+		return FLIP_STAT_REASS_DUP;
+	case FLIP_EARLY_OVERLAP:
+		/* cut differently by two senders; what is missing then can be asked for */
+		if (!p->patient)
+			flip_partial_free(r, p);
+		return FLIP_STAT_REASS_OVERLAP;
+	default:
+		if (!p->patient)
+			flip_partial_free(r, p);
+		return FLIP_DROP_REASS_GAP;
+	}
 }
 
 struct flip_msg *flip_reass_add(struct flip_reass *r, struct sk_buff *skb,
@@ -383,7 +510,11 @@ struct flip_msg *flip_reass_add(struct flip_reass *r, struct sk_buff *skb,
 		m = p->msg;
 		list_del(&p->list);
 		flip_partial_uncharge(r, p);
-		__skb_queue_purge(&p->early);
+		flip_early_purge(&p->early);
+		if (p->patient)
+			r->done[r->n_done++ % FLIP_REASS_DONE] = (struct flip_done){
+				.src = rx->src, .messid = rx->messid,
+			};
 		kfree(p);
 		flip_stat_inc(ns, REASS_DONE);
 	}

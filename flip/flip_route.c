@@ -151,7 +151,16 @@ int flip_route_distance(struct net *net, flip_addr_t dst)
 }
 EXPORT_SYMBOL_GPL(flip_route_distance);
 
-void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payload)
+/* the packet comes from this location, directly */
+static bool flip_loc_direct(const struct flip_loc *loc, const struct flip_rx *rx)
+{
+	const struct flip_network *n = loc->neigh->network;
+
+	return n->index == rx->network && READ_ONCE(loc->hops) == READ_ONCE(n->weight) &&
+	       rx->hops == READ_ONCE(n->weight);
+}
+
+void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payload, u8 knows)
 {
 	struct flip_route *r = flip_route_lookup(flip_ns(net), rx->src);
 	struct flip_loc *loc;
@@ -159,14 +168,28 @@ void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payl
 	if (!r)
 		return;
 	list_for_each_entry_rcu(loc, &r->locs, list) {
-		struct flip_network *n = loc->neigh->network;
-
-		if (n->index == rx->network && READ_ONCE(loc->hops) == READ_ONCE(n->weight) &&
-		    rx->hops == READ_ONCE(n->weight))
-			flip_credit_ours(loc->neigh, ours, min(payload, READ_ONCE(n->mtu_ours)));
+		if (!flip_loc_direct(loc, rx))
+			continue;
+		WRITE_ONCE(loc->neigh->knows, ours ? knows : 0);
+		flip_credit_ours(loc->neigh, ours,
+				 min(payload, READ_ONCE(loc->neigh->network->mtu_ours)));
 	}
 }
 EXPORT_SYMBOL_GPL(flip_peer_is);
+
+u8 flip_peer_knows(struct net *net, const struct flip_rx *rx)
+{
+	struct flip_route *r = flip_route_lookup(flip_ns(net), rx->src);
+	struct flip_loc *loc;
+
+	if (!r)
+		return 0;
+	list_for_each_entry_rcu(loc, &r->locs, list)
+		if (flip_loc_direct(loc, rx))
+			return READ_ONCE(loc->neigh->knows);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(flip_peer_knows);
 
 static void flip_route_unlink(struct flip_ns *ns, struct flip_route *r)
 {

@@ -231,19 +231,28 @@ struct flip_source {
 	const void	*hdr;
 	size_t		hlen;
 	struct iov_iter	*data;
+	u32		from;		/* of it, what is sent */
+	u32		to;
 };
+
+/* how many of the @len bytes at @offset are of the protocol header */
+static u32 flip_fill_hdr(const struct flip_source *s, u32 offset, u32 len)
+{
+	return offset < s->hlen ? min_t(u32, len, s->hlen - offset) : 0;
+}
 
 /* copy the next @len bytes of a message, those at @offset, into a linear skb */
 static struct sk_buff *flip_fill_linear(const struct flip_source *s, u32 offset, u32 len)
 {
 	struct sk_buff *skb = flip_eth_alloc(len, GFP_KERNEL);
+	u32 n;
 
 	if (!skb)
 		return ERR_PTR(-ENOMEM);
-	if (!offset && s->hlen) {
-		skb_put_data(skb, s->hdr, s->hlen);
-		len -= s->hlen;
-	}
+	n = flip_fill_hdr(s, offset, len);
+	if (n)
+		skb_put_data(skb, s->hdr + offset, n);
+	len -= n;
 	if (len && !copy_from_iter_full(skb_put(skb, len), len, s->data)) {
 		kfree_skb(skb);
 		return ERR_PTR(-EFAULT);
@@ -255,7 +264,7 @@ static struct sk_buff *flip_fill_linear(const struct flip_source *s, u32 offset,
 static struct sk_buff *flip_fill_pages(const struct flip_source *s, u32 offset, u32 len,
 				       unsigned int room)
 {
-	u32 linear = min_t(u32, len, FLIP_LOCAL_LINEAR), at = 0;
+	u32 linear = min_t(u32, len, FLIP_LOCAL_LINEAR), at;
 	struct sk_buff *skb;
 	int err;
 
@@ -266,10 +275,9 @@ static struct sk_buff *flip_fill_pages(const struct flip_source *s, u32 offset, 
 	skb_put(skb, linear);
 	skb->data_len = len - linear;
 	skb->len += len - linear;
-	if (!offset && s->hlen) {
-		skb_store_bits(skb, 0, s->hdr, s->hlen);
-		at = s->hlen;
-	}
+	at = flip_fill_hdr(s, offset, len);
+	if (at)
+		skb_store_bits(skb, 0, s->hdr + offset, at);
 	if (at < len && skb_copy_datagram_from_iter(skb, at, s->data, len - at)) {
 		kfree_skb(skb);
 		return ERR_PTR(-EFAULT);
@@ -287,7 +295,7 @@ static struct sk_buff *flip_fill(const struct flip_source *s, u32 offset, u32 le
 static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, struct flip_hdr *h,
 			    const struct flip_want *w, u16 hops, u32 chunk)
 {
-	u32 total = h->total, at = 0;
+	u32 end = s->to, at = s->from;
 	struct sk_buff *skb;
 	int err = 0;
 
@@ -295,7 +303,7 @@ static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, str
 	migrate_disable();
 	do {
 		h->offset = at;
-		h->length = min(chunk, total - at);
+		h->length = min(chunk, end - at);
 		h->act = 0;
 		if (h->type == FLIP_UNIDATA)
 			skb = flip_fill_pages(s, at, h->length, 0);
@@ -324,7 +332,7 @@ static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, str
 		cond_resched();
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
-	} while (at < total && !err);
+	} while (at < end && !err);
 	migrate_enable();
 	return err;
 }
@@ -334,7 +342,7 @@ static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, stru
 			   const struct flip_want *w, struct flip_neigh *neigh, u16 hops,
 			   long *tmo)
 {
-	u32 total = h->total, at = 0, room;
+	u32 end = s->to, at = s->from, room;
 	struct flip_txmsg m;
 	struct sk_buff *skb;
 	int err;
@@ -342,11 +350,11 @@ static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, stru
 	err = flip_txmsg_begin(&m, neigh, w);
 	if (err)
 		return err;
-	while (at < total && !err) {
+	while (at < end && !err) {
 		room = flip_neigh_room(neigh);
 		flip_send_charge(h, neigh->network, hops);
 		h->offset = at;
-		h->length = min(room, total - at);
+		h->length = min(room, end - at);
 		skb = flip_fill(s, at, h->length);
 		if (IS_ERR(skb)) {
 			err = PTR_ERR(skb);
@@ -411,6 +419,15 @@ int flip_send_msg(struct flip_ep *ep, const void *hdr, size_t hlen, struct iov_i
 	might_sleep();
 	if (total > FLIP_TOTAL_MAX || WARN_ON_ONCE(hlen > FLIP_HDR_MAX))
 		return -EMSGSIZE;
+	s.to = total;
+	if (how->to) {
+		if (how->from >= how->to || how->to > total)
+			return -EINVAL;
+		s.to = how->to;
+		s.from = how->from;
+		if (s.from > hlen)
+			iov_iter_advance(data, s.from - hlen);
+	}
 	flip_want_of(&w, ep, how);
 	flip_send_hdr(&h, &w, flip_send_messid(ep, how), total);
 	if (w.dst == FLIP_ADDR_NULL)
@@ -427,7 +444,9 @@ int flip_send_msg(struct flip_ep *ep, const void *hdr, size_t hlen, struct iov_i
 		err = flip_send_large(ns, &s, &h, &w, neigh, hops, &tmo);
 		goto out;
 	}
-	skb = flip_fill(&s, 0, total);
+	h.offset = s.from;
+	h.length = s.to - s.from;
+	skb = flip_fill(&s, h.offset, h.length);
 	err = PTR_ERR_OR_ZERO(skb);
 	if (err)
 		goto out;

@@ -62,6 +62,8 @@
 	S(REASS_OVERLAP,	"reass_overlap")				\
 	S(REASS_TIMEOUT,	"reass_timeout")				\
 	S(REASS_EVICTED,	"reass_evicted")				\
+	S(REASS_ASKED,		"reass_asked")	/* questions for what is missing */ \
+	S(REASS_ASKED_RANGES,	"reass_asked_ranges")				\
 	S(SOCK_FULL,		"sock_full")					\
 	S(MC_JOINED,		"mc_joined")					\
 	S(EP_FULL,		"ep_full")					\

@@ -253,7 +253,8 @@ static void said_kind(const struct amrpc_wire *w, struct net *net, const struct 
 	bool ours = w->flags & AMRPC_F_OURS;
 
 	if (!rx->local)
-		flip_peer_is(net, rx, ours, ours ? get_unaligned_le32(&w->kid) : 0);
+		flip_peer_is(net, rx, ours, ours ? get_unaligned_le32(&w->kid) : 0,
+			     what_it_knows(w));
 }
 
 static void send_locate(struct amrpc_call *call, u16 hops)

@@ -147,6 +147,8 @@ u32 flip_ep_messid(struct flip_ep *ep);
  * @hops: hop budget of a broadcast, 1 to 25
  * @members: multicast to @dst, which at least that many endpoints have; 0: to one endpoint
  * @hipri: overtakes messages waiting for credits or in a queue
+ * @from: with @to: only these bytes of the message, headers included (flip_send_msg())
+ * @to: end of them; 0: all of it
  * @has_messid: use @messid, drawn before with flip_ep_messid(), else one is drawn
  * @messid: in with @has_messid; out always: id the message went under
  */
@@ -156,6 +158,8 @@ struct flip_send {
 	u32		ltime_ms;
 	u16		hops;
 	u16		members;
+	u32		from;
+	u32		to;
 	bool		hipri;
 	bool		has_messid;
 	u32		messid;
@@ -190,6 +194,10 @@ int flip_send_skb(struct flip_ep *ep, struct sk_buff *skb, struct flip_send *how
  * @how: as flip_send_skb()
  * @tmo: limit of the whole call in jiffies, MAX_SCHEDULE_TIMEOUT for none
  *
+ * With @how->to and @how->messid the bytes of a message sent before are sent again, those of @hdr
+ * like others; @hdr and @data are of the whole message. An empty range, or one that ends behind the
+ * message, is -EINVAL.
+ *
  * The caller sleeps while the destination is located and while credits are missing. A fatal
  * signal ends the wait; other signals do not.
  *
@@ -214,11 +222,22 @@ u32 flip_payload_least(struct net *net);
  * @rx: packet it said it in
  * @ours: it runs this software
  * @payload: and takes so much in a packet, bytes
+ * @knows: bits for flip_peer_knows(), whose meaning is the caller's
  *
  * Concerns the neighbour it is when the packet came from no further than one network: larger
  * packets and a larger window of credits. Context: bottom halves off, rcu_read_lock().
  */
-void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payload);
+void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payload, u8 knows);
+
+/**
+ * flip_peer_knows() - what the machine a packet came from said of itself
+ * @net: namespace
+ * @rx: the packet
+ *
+ * Context: bottom halves off, rcu_read_lock(). Return: @knows of the last flip_peer_is(); 0 when it
+ * said nothing, or the packet has come further than one network.
+ */
+u8 flip_peer_knows(struct net *net, const struct flip_rx *rx);
 
 /* counter number @i of a namespace, from 0 on; false: there are no more. Any context */
 bool flip_counter(struct net *net, unsigned int i, const char **name, u64 *value);
@@ -247,7 +266,8 @@ void flip_bcast_unregister(struct flip_bcast *b);	/* waits until no upcall runs 
  *
  * A reassembler belongs to one receiver. Complete messages come out as a list of skbs holding the
  * payload in order; partial ones are bounded in number and bytes and die after FLIP_REASS_MS
- * without progress, or when more than FLIP_REASS_EARLY packets wait for one before them.
+ * without progress, or when more than FLIP_REASS_EARLY packets wait for one before them, unless their
+ * sender is one to be asked for it.
  */
 #define FLIP_REASS_MS	4000	/* facts 3.5 */
 #define FLIP_REASS_EARLY 64	/* a credit window of our kind: more cannot be under way */
@@ -284,6 +304,45 @@ void flip_reass_destroy(struct flip_reass *r);	/* process context; waits for its
  * @allow: one at a time, within net.flip.reass_bytes; it stays charged when it is whole
  */
 void flip_reass_big(struct flip_reass *r, bool allow);
+
+#define FLIP_REASS_ASK		128	/* ranges asked for at once */
+#define FLIP_REASS_ASK_MS	20	/* nothing came for so long: reordering is over */
+#define FLIP_REASS_ASK_MOST_MS	640	/* the time doubles with each question in vain, up to this */
+
+/**
+ * struct flip_range - bytes of a message
+ * @from: the first
+ * @to: behind the last
+ */
+struct flip_range {
+	u32	from;
+	u32	to;
+};
+
+/**
+ * struct flip_reass_ask - how to ask for what is missing
+ * @may: does the sender of this packet send ranges again? For the packet of a message that
+ *	comes first, and again for the one at offset 0. Contexts as flip_reass_add(), with a lock
+ *	of the reassembler held
+ * @ask: nothing more of a message came for a while, and these are missing: at most
+ *	FLIP_REASS_ASK, in order, each not empty. @rx describes the message. Softirq, no lock held
+ */
+struct flip_reass_ask {
+	bool (*may)(void *priv, const struct sk_buff *skb, const struct flip_rx *rx);
+	void (*ask)(void *priv, const struct flip_rx *rx, const struct flip_range *missing,
+		    unsigned int n);
+};
+
+/**
+ * flip_reass_asks() - ask the senders that can be asked
+ * @r: reassembler, before its first packet
+ * @ops: how
+ * @priv: for @ops
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int flip_reass_asks(struct flip_reass *r, const struct flip_reass_ask *ops, void *priv);
+void flip_reass_mute(struct flip_reass *r);	/* ask no more; process context, waits for @ask */
 
 /* memory of a message that was charged to the namespace is free again; any context */
 void flip_reass_uncharge(struct net *net, u64 charge);
