@@ -38,7 +38,7 @@
  *         (flip_ep_destroy() sleeps). A closed file whose replies are not yet acknowledged
  *         lingers until they are or the tries are used up, which takes ten seconds at most,
  *         however slow the client claims to be.
- *   call  refcount: its thread, and the tx of a local transaction. Freed by RCU, since softirq
+ *   call  refcount: its runner, and the tx of a local transaction. Freed by RCU, since softirq
  *         finds it through file->calls.
  *   tx    refcount: file->served until answered, hash until done, its timer or work while
  *         pending. Freed by RCU.
@@ -148,12 +148,18 @@ struct amrpc_net *amrpc_pernet(struct net *net);
 /* ---- rpc_copy.c: data kept in kernel memory ------------------------------------------------ */
 
 struct amrpc_buf {
+	refcount_t	ref;
 	size_t		len;
 	unsigned int	nr;
 	struct bio_vec	bv[];
 };
 
 struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len);
+static inline struct amrpc_buf *amrpc_buf_get(struct amrpc_buf *b)
+{
+	refcount_inc(&b->ref);
+	return b;
+}
 void amrpc_buf_free(struct amrpc_buf *b);
 void amrpc_buf_iter(const struct amrpc_buf *b, struct iov_iter *it);
 int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, struct iov_iter *it);
@@ -234,8 +240,9 @@ struct amrpc_call {
 	/* from here on cleared for the next call when this one was kept */
 	struct amrpc_fsm	m;
 	unsigned int		events;		/* AMRPC_EV_* */
+	bool			stirred;	/* something it waits for may have come, no event */
 	bool			cancelled;	/* AMRPC_EV_CANCEL, once and for all */
-	bool			signalled;	/* by one the program handles; its thread's */
+	bool			signalled;	/* by one the program handles; its runner's */
 	u64			cookie;		/* of the caller, or 0 */
 	bool			handed;		/* by a local server to @forward: try that first */
 	u64			port;		/* put-port, key form */
@@ -259,20 +266,94 @@ struct amrpc_call {
 void amrpc_call_put(struct amrpc_call *call);
 void amrpc_spare_free(struct amrpc_file *f);
 void amrpc_call_event(struct amrpc_call *call, unsigned int ev);
+void amrpc_call_stir(struct amrpc_call *call);
 void amrpc_call_event_locked(struct amrpc_call *call, unsigned int ev);
 void amrpc_client_receive(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
 			  const struct flip_rx *rx);
 void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 			      const struct flip_rx *rx, enum flip_undeliv why);
+struct amrpc_call *amrpc_call_new(struct amrpc_file *f, u64 port);
+void amrpc_call_end(struct amrpc_call *call);
 unsigned int amrpc_call_events(struct amrpc_call *call);
-int amrpc_call_wait(struct amrpc_call *call, unsigned long tmo);
 int amrpc_signals_pending(void);
+void amrpc_count_verdict(struct amrpc_net *an, int verdict);
 
 /* not verdicts: surely not executed, look for a server again */
 #define AMRPC_AGAIN	1
 #define AMRPC_FORWARDED	4	/* surely not executed, call->forward is where to try */
 #define AMRPC_AWAY	5	/* and that is not in this namespace */
 #define AMRPC_BUSY	2	/* the same, after a while: the servers here have full queues */
+/* nor these: it goes on later */
+#define AMRPC_WAITS	6	/* for an event, or the time of amrpc_run_wait() */
+#define AMRPC_BLOCKS	7	/* to go on may sleep */
+
+/* where a call is */
+enum amrpc_at {
+	AMRPC_AT_TOP,		/* nowhere: is there a server? */
+	AMRPC_AT_LOCAL,		/* with one of this namespace, or in its queue */
+	AMRPC_AT_PAUSE,		/* all of these have full queues */
+	AMRPC_AT_LOCATE,	/* looking for one */
+	AMRPC_AT_REMOTE,	/* what the machine says */
+	AMRPC_AT_END,
+};
+
+/* what became of a step */
+enum amrpc_ran {
+	AMRPC_RUN_WAIT,
+	AMRPC_RUN_BLOCKS,
+	AMRPC_RUN_END,
+	AMRPC_RUN_ON,		/* between steps */
+};
+
+/* a call being made: its runner's, between two steps (rpc_client.c) */
+struct amrpc_run {
+	struct amrpc_call	*call;
+	struct amoeba_trans	*t;
+	size_t			len;		/* of the request's data */
+	const struct iov_iter	*send;		/* over it */
+	const struct iov_iter	*recv;		/* room for that of the reply */
+	struct amrpc_buf	*buf;		/* what @send is over, when that is the kernel's */
+	bool			async;		/* no thread waits */
+	bool			may_sleep;
+	bool			remote_only;
+	u32			locate_ms;
+	unsigned long		deadline;	/* jiffies, 0: none */
+	unsigned int		rounds;		/* left */
+	unsigned int		busy_ms;	/* waited for a place in a queue */
+	enum amrpc_at		at;
+	bool			timed;		/* it waits until @until at most */
+	unsigned long		until;
+	bool			local;
+	int			verdict;
+	int			err;		/* errno for the program, instead of a verdict */
+	/* at LOCAL */
+	struct amrpc_file	*only;		/* handed over to, or NULL */
+	unsigned int		misses;
+	bool			straight;	/* the request's data, for this attempt */
+	bool			offer;		/* our buffers are with call->tx */
+	bool			queued;		/* and no thread has that */
+	/* at LOCATE */
+	struct amrpc_loc	*loc;
+	struct wait_queue_entry	loc_wait;
+	bool			locator;
+	u16			hops;
+	unsigned int		step;		/* ms */
+	unsigned int		elapsed;	/* ms */
+	unsigned long		since;		/* jiffies */
+	/* at REMOTE */
+	struct amrpc_act	act;
+	bool			sending;	/* a copy is made and has not left */
+	bool			no_way;		/* for it, at the first attempt */
+	unsigned long		sent;		/* jiffies */
+	struct flip_send	how;
+	size_t			hlen;
+	u8			hdr[AMRPC_MSG_HDR_MAX];	/* last: not cleared */
+};
+
+int amrpc_run_init(struct amrpc_run *r, struct amrpc_file *f);
+enum amrpc_ran amrpc_run_step(struct amrpc_run *r, unsigned int ev);
+int amrpc_run_wait(struct amrpc_run *r, unsigned long tmo);
+void amrpc_run_end(struct amrpc_run *r, size_t room);
 
 /* jiffies to wait for at most; @deadline 0: none */
 static inline unsigned long amrpc_bounded(unsigned long tmo, unsigned long deadline)
@@ -289,9 +370,8 @@ static inline bool amrpc_expired(unsigned long deadline)
 
 /* ---- rpc_local.c ------------------------------------------------------------------------------ */
 
-int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
-		    const struct iov_iter *send, const struct iov_iter *recv,
-		    unsigned long deadline, int *err);
+int amrpc_local_begin(struct amrpc_run *r);
+int amrpc_local_step(struct amrpc_run *r, unsigned int ev, bool up);
 int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 		      struct iov_iter *send);
 
@@ -333,8 +413,8 @@ bool amrpc_loc_lookup(struct amrpc_call *call);
 void amrpc_loc_drop(struct amrpc_net *an, u64 port, flip_addr_t addr);
 void amrpc_loc_wake(struct amrpc_net *an, u64 port);
 void amrpc_loc_answered(const struct amrpc_call *call, unsigned int ms);
-int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
-		 unsigned long deadline);
+int amrpc_locate_begin(struct amrpc_run *r);
+int amrpc_locate_step(struct amrpc_run *r, unsigned int ev, bool up);
 void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,
 			 const struct flip_rx *rx);
 void amrpc_locate_receive(struct net *net, struct sk_buff *skb, const struct flip_rx *rx);

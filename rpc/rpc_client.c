@@ -4,11 +4,21 @@
  *
  * DESIGN NOTES
  *
- * One thread, in amrpc_trans(), does what the call's machine says (rpc_fsm.h: the states, and what
- * is known of the copies of a request); softirq (rpc_client_rx.c) only records events in call->events
- * under call->lock and wakes it.
+ * A call is made in steps. amrpc_run_step() does what there is to do until the call has to wait for
+ * an event or a time (AMRPC_RUN_WAIT), and keeps what it needs in a struct amrpc_run; in the end that
+ * holds the verdict. Who calls it is the call's only runner and waits in between: a thread, in amrpc_trans(),
+ * here; nobody at all, for asynchronous calls (rpc_async.c). Remote attempts do what the call's machine says
+ * (rpc_fsm.h: the states, and what is known of the copies of a request); softirq (rpc_client_rx.c) only
+ * records events in call->events under call->lock and wakes the runner.
+ *
+ *	TOP --served here--> LOCAL --server gone--> TOP, or
+ *	 |                     \-- queue full: PAUSE, then TOP
+ *	 \--> known, or LOCATE --found--> REMOTE --surely not executed--> TOP
  *
  * A local transaction (rpc_local.c) shares the states and verdicts; it asks no machine.
+ *
+ * A step may sleep for more than memory only to send a message of several packets or one whose destination
+ * has to be located. Without @may_sleep it stops before that (AMRPC_RUN_BLOCKS); the next step goes on there.
  *
  * A file keeps one call that has ended, with its index, for the next transaction (file->spare). It
  * holds no reference to its file, which frees it.
@@ -30,7 +40,7 @@ static void call_reset(struct amrpc_call *call, u64 port)
 	spin_unlock_bh(&call->lock);
 }
 
-static struct amrpc_call *call_new(struct amrpc_file *f, u64 port)
+struct amrpc_call *amrpc_call_new(struct amrpc_file *f, u64 port)
 {
 	struct amrpc_call *call = xchg(&f->spare, NULL);
 	u32 idx;
@@ -81,8 +91,8 @@ void amrpc_spare_free(struct amrpc_file *f)
 	kfree_rcu(call, rcu);
 }
 
-/* no event and no reply is taken any more; called by the call's thread */
-static void call_end(struct amrpc_call *call)
+/* no event and no reply is taken any more; called by the call's runner */
+void amrpc_call_end(struct amrpc_call *call)
 {
 	struct amrpc_file *f = call->file;
 	struct amrpc_tx *tx;
@@ -104,7 +114,7 @@ static void call_end(struct amrpc_call *call)
 	amrpc_call_put(call);
 }
 
-/* what has happened since it was last asked; by the call's thread */
+/* what has happened since it was last asked; by the call's runner */
 unsigned int amrpc_call_events(struct amrpc_call *call)
 {
 	unsigned int ev;
@@ -112,18 +122,9 @@ unsigned int amrpc_call_events(struct amrpc_call *call)
 	spin_lock_bh(&call->lock);
 	ev = call->events;
 	call->events = 0;
+	WRITE_ONCE(call->stirred, false);
 	spin_unlock_bh(&call->lock);
 	return ev;
-}
-
-/* returns events, 0 when the time (jiffies) is up, -EINTR on a fatal signal */
-int amrpc_call_wait(struct amrpc_call *call, unsigned long tmo)
-{
-	long left = wait_event_killable_timeout(call->wq, READ_ONCE(call->events), tmo);
-
-	if (left < 0)
-		return -EINTR;
-	return amrpc_call_events(call);
 }
 
 /*
@@ -158,29 +159,43 @@ int amrpc_signals_pending(void)
 	return ev & AMRPC_EV_KILLED ?: ev;
 }
 
-/*
- * As amrpc_call_wait(), and a signal is an event, too: the first for which the program has a handler
- * comes as AMRPC_EV_SIGNAL; the handler runs when the call has ended. -EINTR: the process is to end.
- */
-static int wait_signal(struct amrpc_call *call, unsigned long tmo)
+static bool stirred(const struct amrpc_call *call)
 {
-	unsigned long begun = jiffies;
-	long left;
+	return READ_ONCE(call->events) || READ_ONCE(call->stirred);
+}
+
+/* how long, in jiffies */
+static long time_left(const struct amrpc_run *r)
+{
+	return r->timed ? max_t(long, r->until - jiffies, 0) : MAX_SCHEDULE_TIMEOUT;
+}
+
+/*
+ * The thread waits for what its call waits for. A signal is an event, too: before the request left any
+ * (AMRPC_EV_INTR). Afterwards the first for which the program has a handler (AMRPC_EV_SIGNAL), which runs
+ * when the call has ended; it stays pending, so that from here on only a fatal one can wake us (AMRPC_EV_KILLED).
+ */
+static unsigned int wait_events(struct amrpc_run *r)
+{
+	struct amrpc_call *call = r->call;
 	int ev;
 
-	if (call->signalled)
-		return amrpc_call_wait(call, tmo);
-	left = wait_event_interruptible_timeout(call->wq, READ_ONCE(call->events), tmo);
-	if (left >= 0)
-		return amrpc_call_events(call);
-	ev = amrpc_signals_pending();
-	if (ev & AMRPC_EV_KILLED)
-		return -EINTR;
-	if (ev) {
-		call->signalled = true;
-		return amrpc_call_events(call) | ev;
+	if (!call->signalled) {
+		if (wait_event_interruptible_timeout(call->wq, stirred(call), time_left(r)) >= 0)
+			return amrpc_call_events(call);
+		if (r->at != AMRPC_AT_REMOTE && !(r->at == AMRPC_AT_LOCAL && !r->queued))
+			return AMRPC_EV_INTR;
+		ev = amrpc_signals_pending();
+		if (ev & AMRPC_EV_KILLED)
+			return AMRPC_EV_KILLED;
+		if (ev) {
+			call->signalled = true;
+			return amrpc_call_events(call) | ev;
+		}
 	}
-	return amrpc_call_wait(call, tmo - min(jiffies - begun, tmo - 1));
+	if (wait_event_killable_timeout(call->wq, stirred(call), time_left(r)) < 0)
+		return AMRPC_EV_KILLED;
+	return amrpc_call_events(call);
 }
 
 /* ---- sending ------------------------------------------------------------------------------ */
@@ -196,63 +211,75 @@ static u8 kind(const struct amrpc_call *call)
 	return call->ours ? AMRPC_F_OURS : 0;
 }
 
-/*
- * Send the request (again). Returns 0; -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN, -ENOBUFS: this copy
- * surely did not arrive whole; other errors are the caller's (-EFAULT, -EINTR, -ETIMEDOUT, -ENOMEM),
- * and the copy did not arrive whole either, since a part of it is missing.
- */
-static int send_request(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
-			const struct iov_iter *send, const struct amrpc_act *act,
-			unsigned long deadline)
+/* another copy of the request, to be sent by transmit(); 0 or -ERANGE */
+static int make_request(struct amrpc_run *r)
 {
+	struct amrpc_call *call = r->call;
 	struct amrpc_file *f = call->file;
 	bool wide = call->knows & AMRPC_KNOWS_WIDE;
-	size_t hlen = amrpc_msg_hdr(wide);
 	struct amrpc_wire w = {
 		.port = call->port, .type = wide ? AMRPC_REQUEST_WIDE : AMRPC_REQUEST,
 		.tid = call->tid, .from = call->idx,
-		.flags = (act->retrans ? AMRPC_F_RETRANS : 0) | kind(call),
+		.flags = (r->act.retrans ? AMRPC_F_RETRANS : 0) | kind(call),
 	};
-	struct flip_send how = {
-		.dst = call->peer, .has_messid = true,
-		.flags = security(t) | (act->inval ? FLIP_SEND_INVAL : 0),
-	};
-	struct iov_iter it = *send;
-	u8 hdr[AMRPC_MSG_HDR_MAX];
-	bool may_locate;
 	int err;
 
+	r->hlen = amrpc_msg_hdr(wide);
 	memcpy(&w.kid, f->an->kid, 8);
-	how.messid = flip_ep_messid(f->ep);
+	r->how = (struct flip_send){
+		.dst = call->peer, .has_messid = true, .messid = flip_ep_messid(f->ep),
+		.flags = security(r->t) | (r->act.inval ? FLIP_SEND_INVAL : 0),
+	};
 
 	spin_lock_bh(&call->lock);
-	w.dest = amrpc_fsm_copy(&call->m, how.messid, hlen + len);
+	w.dest = amrpc_fsm_copy(&call->m, r->how.messid, r->hlen + r->len);
 	spin_unlock_bh(&call->lock);
 
 	/* where it was forwarded to they may know less */
-	err = amrpc_hdr_put(hdr + AMRPC_HDR, &t->req, wide, false);
+	err = amrpc_hdr_put(r->hdr + AMRPC_HDR, &r->t->req, wide, false);
 	if (err)
 		return err;
-	amrpc_wire_put(hdr, &w);
+	amrpc_wire_put(r->hdr, &w);
 	amrpc_count(f->an, REQUEST_TX);
 	if (call->m.copies > 1)
 		amrpc_count(f->an, REQUEST_RETRANS);
-	trace_amrpc_send(f, &w, call->peer, how.messid, hlen + len);
+	trace_amrpc_send(f, &w, call->peer, r->how.messid, r->hlen + r->len);
+	return 0;
+}
+
+/*
+ * Send it. Returns 0; -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN, -ENOBUFS: this copy surely did not
+ * arrive whole; AMRPC_BLOCKS: to do so may sleep; other errors are the caller's (-EFAULT, -EINTR,
+ * -ETIMEDOUT, -ENOMEM), and the copy did not arrive whole either, since a part of it is missing.
+ */
+static int transmit(struct amrpc_run *r)
+{
+	struct amrpc_call *call = r->call;
+	struct amrpc_file *f = call->file;
+	bool one = r->hlen + r->len <= FLIP_ETH_PAYLOAD;
+	struct iov_iter it;
+	bool may_locate;
+	int err;
+
 	/* where it has to be located first we wait for that: the probe's time counts from sending */
 	err = -EHOSTUNREACH;
-	if (hlen + len <= FLIP_ETH_PAYLOAD && !act->inval)
-		err = amrpc_send_one(f, hdr, hlen, &it, len, &how);
+	if (one && !r->act.inval && !r->no_way) {
+		it = *r->send;
+		err = amrpc_send_one(f, r->hdr, r->hlen, &it, r->len, &r->how);
+	}
 	/*
 	 * A way that is gone is what the request of another thread left when it bounced: our kind
 	 * answers for the port faster than anybody for an address that may be gone, too.
 	 */
-	may_locate = !call->ours || call->m.was_live || act->inval;
-	if ((err == -EHOSTUNREACH && (may_locate || hlen + len > FLIP_ETH_PAYLOAD)) ||
-	    err == -ENETUNREACH) {
-		it = *send;
-		how.ltime_ms = may_locate ? AMOEBA_LOCATE_MS : 0;
-		err = flip_send_msg(f->ep, hdr, hlen, &it, &how,
-				    amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+	may_locate = !call->ours || call->m.was_live || r->act.inval;
+	if ((err == -EHOSTUNREACH && (may_locate || !one)) || err == -ENETUNREACH || r->no_way) {
+		r->no_way = true;
+		if (!r->may_sleep)
+			return AMRPC_BLOCKS;
+		it = *r->send;
+		r->how.ltime_ms = may_locate ? AMOEBA_LOCATE_MS : 0;
+		err = flip_send_msg(f->ep, r->hdr, r->hlen, &it, &r->how,
+				    amrpc_bounded(MAX_SCHEDULE_TIMEOUT, r->deadline));
 	}
 	return err;
 }
@@ -305,8 +332,6 @@ static void forward(struct amrpc_call *call)
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
 
-#define BUSY_MS	10	/* until a local server with a full queue is asked again */
-
 /* tell the machine; what is it to be? */
 static struct amrpc_act step(struct amrpc_call *call, enum amrpc_fsm_in in, int arg)
 {
@@ -337,19 +362,6 @@ static struct amrpc_act begin(struct amrpc_call *call)
 	return step(call, AMRPC_IN_FOUND, cancelled ? AMRPC_EV_CANCEL : 0);
 }
 
-/* for an event, @ms, a fatal signal or the time limit */
-static struct amrpc_act wait_events(struct amrpc_call *call, unsigned int ms,
-				    unsigned long deadline)
-{
-	int ev = wait_signal(call, amrpc_bounded(msecs_to_jiffies(ms), deadline));
-
-	if (ev == -EINTR)
-		ev = AMRPC_EV_KILLED;
-	if (amrpc_expired(deadline))
-		ev |= AMRPC_EV_EXPIRED;
-	return step(call, AMRPC_IN_EVENTS, ev);
-}
-
 /* a server of this namespace has handed the request over to one elsewhere, of which nothing is known */
 static void handed_away(struct amrpc_call *call)
 {
@@ -362,55 +374,7 @@ static void handed_away(struct amrpc_call *call)
 	spin_unlock_bh(&call->lock);
 }
 
-/*
- * One remote attempt at call->peer. Returns a verdict <= 0, AMRPC_AGAIN, or an errno in *err.
- */
-static int remote_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
-		      const struct iov_iter *send, unsigned long deadline, int *err)
-{
-	struct amrpc_net *an = call->file->an;
-	struct amrpc_act act = begin(call);
-	unsigned long sent = jiffies;
-	int ret;
-
-	for (;;) {
-		switch (act.what) {
-		case AMRPC_DO_FORWARD:
-			forward(call);
-			fallthrough;
-		case AMRPC_DO_REQUEST:
-			ret = send_request(call, t, len, send, &act, deadline);
-			sent = jiffies;
-			act = step(call, AMRPC_IN_SENT, ret);
-			continue;
-		case AMRPC_DO_RECEIVED:
-		case AMRPC_DO_ENQUIRE:
-			ret = send_probe(call, t, &act);
-			act = step(call, AMRPC_IN_PROBED, ret);
-			continue;
-		case AMRPC_DO_WAIT:
-			act = wait_events(call, act.ms, deadline);
-			continue;
-		case AMRPC_DO_LOCATE:
-		case AMRPC_DO_END:
-			break;
-		}
-		if (act.drop)
-			amrpc_loc_drop(an, call->port, call->peer);
-		if (act.worn)
-			amrpc_count(an, CALL_WORN);
-		if (act.signal)
-			send_probe(call, t, &act);
-		/* of one that was sent twice we do not know which was answered */
-		if (act.what == AMRPC_DO_END && act.verdict == AMOEBA_RPC_OK && call->ours &&
-		    call->m.copies == 1)
-			amrpc_loc_answered(call, jiffies_to_msecs(jiffies - sent));
-		*err = act.err;
-		return act.what == AMRPC_DO_LOCATE ? AMRPC_AGAIN : act.verdict;
-	}
-}
-
-static void count_verdict(struct amrpc_net *an, int verdict)
+void amrpc_count_verdict(struct amrpc_net *an, int verdict)
 {
 	switch (verdict) {
 	case AMOEBA_RPC_OK:
@@ -430,6 +394,303 @@ static void count_verdict(struct amrpc_net *an, int verdict)
 	}
 }
 
+/* ---- steps ------------------------------------------------------------------------------------- */
+
+#define BUSY_MS	10	/* until a local server with a full queue is asked again */
+
+/**
+ * amrpc_run_wait() - the call waits from here on
+ * @r: of the caller
+ * @tmo: for so many jiffies at most, or MAX_SCHEDULE_TIMEOUT; no longer than its time limit
+ *
+ * Return: AMRPC_WAITS.
+ */
+int amrpc_run_wait(struct amrpc_run *r, unsigned long tmo)
+{
+	r->timed = tmo != MAX_SCHEDULE_TIMEOUT || r->deadline;
+	r->until = jiffies + amrpc_bounded(tmo, r->deadline);
+	return AMRPC_WAITS;
+}
+
+/* the time it waits for is up */
+static bool time_up(const struct amrpc_run *r)
+{
+	return r->timed && time_after_eq(jiffies, r->until);
+}
+
+static bool interrupted(const struct amrpc_run *r)
+{
+	return !r->async && signal_pending(current);
+}
+
+static enum amrpc_ran over(struct amrpc_run *r, int verdict)
+{
+	r->verdict = verdict;
+	r->at = AMRPC_AT_END;
+	return AMRPC_RUN_END;
+}
+
+/* do what the machine says in r->act */
+static enum amrpc_ran remote_do(struct amrpc_run *r)
+{
+	struct amrpc_call *call = r->call;
+	struct amrpc_net *an = call->file->an;
+	int ret;
+
+	for (;;) {
+		switch (r->act.what) {
+		case AMRPC_DO_FORWARD:
+			if (!r->sending)
+				forward(call);
+			fallthrough;
+		case AMRPC_DO_REQUEST:
+			ret = r->sending ? 0 : make_request(r);
+			if (!ret)
+				ret = transmit(r);
+			r->sending = ret == AMRPC_BLOCKS;
+			if (r->sending)
+				return AMRPC_RUN_BLOCKS;
+			r->no_way = false;
+			r->sent = jiffies;
+			r->act = step(call, AMRPC_IN_SENT, ret);
+			continue;
+		case AMRPC_DO_RECEIVED:
+		case AMRPC_DO_ENQUIRE:
+			ret = send_probe(call, r->t, &r->act);
+			r->act = step(call, AMRPC_IN_PROBED, ret);
+			continue;
+		case AMRPC_DO_WAIT:
+			amrpc_run_wait(r, msecs_to_jiffies(r->act.ms));
+			return AMRPC_RUN_WAIT;
+		case AMRPC_DO_LOCATE:
+		case AMRPC_DO_END:
+			break;
+		}
+		break;
+	}
+	if (r->act.drop)
+		amrpc_loc_drop(an, call->port, call->peer);
+	if (r->act.worn)
+		amrpc_count(an, CALL_WORN);
+	if (r->act.signal)
+		send_probe(call, r->t, &r->act);
+	/* of one that was sent twice we do not know which was answered */
+	if (r->act.what == AMRPC_DO_END && r->act.verdict == AMOEBA_RPC_OK && call->ours &&
+	    call->m.copies == 1)
+		amrpc_loc_answered(call, jiffies_to_msecs(jiffies - r->sent));
+	r->err = r->act.err;
+	if (r->act.what == AMRPC_DO_END)
+		return over(r, r->act.verdict);
+	r->at = AMRPC_AT_TOP;
+	return AMRPC_RUN_ON;
+}
+
+/* an attempt at call->peer */
+static enum amrpc_ran remote_begin(struct amrpc_run *r)
+{
+	struct amrpc_call *call = r->call;
+
+	r->local = false;
+	r->err = amrpc_hdr_fits(&r->t->req, call->knows & AMRPC_KNOWS_WIDE, false);
+	if (r->err)
+		return over(r, AMOEBA_RPC_FAILURE);
+	if (!call->tid)
+		call->tid = atomic_inc_return(&call->file->an->tid);
+	r->at = AMRPC_AT_REMOTE;
+	r->act = begin(call);
+	r->sent = jiffies;
+	return remote_do(r);
+}
+
+static enum amrpc_ran remote_step(struct amrpc_run *r, unsigned int ev)
+{
+	if (r->sending)
+		return remote_do(r);
+	if (!ev && !time_up(r))
+		return AMRPC_RUN_WAIT;
+	if (amrpc_expired(r->deadline))
+		ev |= AMRPC_EV_EXPIRED;
+	r->act = step(r->call, AMRPC_IN_EVENTS, ev);
+	return remote_do(r);
+}
+
+/* the port has been looked for */
+static enum amrpc_ran located(struct amrpc_run *r, int ret)
+{
+	switch (ret) {
+	case AMRPC_WAITS:
+		return AMRPC_RUN_WAIT;
+	case 0:
+		return remote_begin(r);
+	case 1:
+		r->at = AMRPC_AT_TOP;
+		return AMRPC_RUN_ON;
+	case -EINTR:
+	case -ECANCELED:
+		return over(r, AMOEBA_RPC_ABORTED);
+	case -ENOENT:
+		return over(r, AMOEBA_RPC_NOTFOUND);
+	}
+	r->err = ret;
+	return over(r, AMOEBA_RPC_NOTFOUND);
+}
+
+/* not in this namespace; @away: handed over to call->forward */
+static enum amrpc_ran elsewhere(struct amrpc_run *r, bool away)
+{
+	struct amrpc_call *call = r->call;
+
+	if (interrupted(r) || READ_ONCE(call->cancelled))
+		return over(r, AMOEBA_RPC_ABORTED);
+	if (amrpc_expired(r->deadline) || !r->rounds--)
+		return over(r, AMOEBA_RPC_NOTFOUND);
+	if (away) {
+		handed_away(call);
+	} else if (!amrpc_loc_lookup(call)) {
+		r->at = AMRPC_AT_LOCATE;
+		return located(r, amrpc_locate_begin(r));
+	}
+	return remote_begin(r);
+}
+
+/* what became of the attempt at the servers of this namespace */
+static enum amrpc_ran local_over(struct amrpc_run *r, int ret)
+{
+	struct amrpc_call *call = r->call;
+
+	if (ret == AMRPC_WAITS)
+		return AMRPC_RUN_WAIT;
+	if (ret == AMRPC_BUSY && r->busy_ms < r->locate_ms && !amrpc_expired(r->deadline)) {
+		r->busy_ms += BUSY_MS;
+		r->at = AMRPC_AT_PAUSE;
+		amrpc_run_wait(r, msecs_to_jiffies(BUSY_MS));
+		return AMRPC_RUN_WAIT;
+	}
+	if (ret == AMRPC_FORWARDED && r->rounds--) {
+		call->handed = true;
+		r->at = AMRPC_AT_TOP;
+		return AMRPC_RUN_ON;
+	}
+	if (ret == AMRPC_BUSY || ret == AMRPC_FORWARDED)
+		ret = AMOEBA_RPC_NOTFOUND;
+	if (ret != AMRPC_AGAIN && ret != AMRPC_AWAY)
+		return over(r, ret);
+	call->handed = false;
+	return elsewhere(r, ret == AMRPC_AWAY);
+}
+
+static enum amrpc_ran pause_step(struct amrpc_run *r, unsigned int ev)
+{
+	if (ev & AMRPC_EV_INTR || READ_ONCE(r->call->cancelled))
+		return elsewhere(r, false);
+	if (!time_up(r))
+		return AMRPC_RUN_WAIT;
+	r->at = AMRPC_AT_TOP;
+	return AMRPC_RUN_ON;
+}
+
+static enum amrpc_ran top(struct amrpc_run *r)
+{
+	struct amrpc_call *call = r->call;
+
+	if (call->handed || (!r->remote_only && amrpc_port_served(call->file->an, call->port, NULL))) {
+		r->local = true;
+		r->at = AMRPC_AT_LOCAL;
+		return local_over(r, amrpc_local_begin(r));
+	}
+	return elsewhere(r, false);
+}
+
+/**
+ * amrpc_run_step() - go on with a call
+ * @r: of the caller
+ * @ev: AMRPC_EV_*, what has happened while it waited; 0: nothing, or the time is up
+ *
+ * Context: process. Return: AMRPC_RUN_WAIT: to be called again when call->events or call->stirred is set,
+ * or at r->until if r->timed; AMRPC_RUN_BLOCKS: to be called again with r->may_sleep; AMRPC_RUN_END.
+ */
+enum amrpc_ran amrpc_run_step(struct amrpc_run *r, unsigned int ev)
+{
+	enum amrpc_ran ran = AMRPC_RUN_ON;
+
+	switch (r->at) {
+	case AMRPC_AT_TOP:
+		break;
+	case AMRPC_AT_END:
+		return AMRPC_RUN_END;
+	case AMRPC_AT_PAUSE:
+		ran = pause_step(r, ev);
+		break;
+	case AMRPC_AT_LOCAL:
+		ran = local_over(r, amrpc_local_step(r, ev, time_up(r)));
+		break;
+	case AMRPC_AT_LOCATE:
+		ran = located(r, amrpc_locate_step(r, ev, time_up(r)));
+		break;
+	case AMRPC_AT_REMOTE:
+		ran = remote_step(r, ev);
+		break;
+	}
+	while (ran == AMRPC_RUN_ON)
+		ran = top(r);
+	return ran;
+}
+
+/**
+ * amrpc_run_init() - a call about to be made
+ * @r: of the caller; @r->t: its argument, @r->len and @r->send: the data of the request, read again for each
+ *	copy sent, @r->recv: room for that of the reply. All else is zero but r->hdr
+ * @f: file
+ *
+ * Return: 0; -ENOBUFS, -ENOMEM.
+ */
+int amrpc_run_init(struct amrpc_run *r, struct amrpc_file *f)
+{
+	u32 timeout_ms = r->t->timeout_ms ?: READ_ONCE(f->timeout_ms);
+	struct amrpc_call *call;
+
+	call = amrpc_call_new(f, amrpc_port_key(r->t->req.port));
+	if (IS_ERR(call))
+		return PTR_ERR(call);
+	WRITE_ONCE(call->cookie, r->t->cookie);
+	r->call = call;
+	r->remote_only = r->t->flags & AMOEBA_TRANS_REMOTE;
+	r->locate_ms = r->t->locate_ms ?: READ_ONCE(f->locate_ms) ?: AMOEBA_LOCATE_MS;
+	r->rounds = AMRPC_ROUNDS;
+	if (timeout_ms)
+		r->deadline = (jiffies + msecs_to_jiffies(timeout_ms)) ?: 1;
+	return 0;
+}
+
+/**
+ * amrpc_run_end() - count how a call has ended, and fill r->t
+ * @r: AMRPC_RUN_END
+ * @room: for the data of the reply, bytes
+ *
+ * call->data is the caller's when the verdict is AMOEBA_RPC_OK. amrpc_call_end() follows.
+ */
+void amrpc_run_end(struct amrpc_run *r, size_t room)
+{
+	struct amrpc_call *call = r->call;
+	struct amrpc_net *an = call->file->an;
+	struct amoeba_trans *t = r->t;
+
+	if (r->local)
+		amrpc_count(an, CALL_LOCAL);
+	else
+		amrpc_count(an, CALL_REMOTE);
+	if (!r->err && r->verdict == AMOEBA_RPC_OK) {
+		/* the reply is ours: softirq touches it no more once REPLY is set */
+		t->rep = call->rep;
+		t->rep_len = call->data.len;
+		if (call->data.len > room)
+			t->out_flags |= AMOEBA_OUT_TRUNC;
+		if (r->local)
+			t->out_flags |= AMOEBA_OUT_LOCAL;
+	}
+	t->verdict = r->verdict;
+}
+
 /**
  * amrpc_trans() - one transaction
  * @f: open file of the client
@@ -445,106 +706,35 @@ static void count_verdict(struct amrpc_net *an, int verdict)
 int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct iov_iter *send,
 		struct iov_iter *recv)
 {
-	bool remote_only = t->flags & AMOEBA_TRANS_REMOTE;
-	u64 port = amrpc_port_key(t->req.port);
-	u32 locate_ms = t->locate_ms ?: READ_ONCE(f->locate_ms) ?: AMOEBA_LOCATE_MS;
-	u32 timeout_ms = t->timeout_ms ?: READ_ONCE(f->timeout_ms);
-	unsigned int rounds = AMRPC_ROUNDS, busy_ms = 0;
-	struct amrpc_net *an = f->an;
-	unsigned long deadline = 0;
-	struct amrpc_call *call;
-	bool local = false;
-	int verdict, err = 0;
+	unsigned int ev = 0;
+	struct amrpc_run r;
+	int err;
 
+	memset(&r, 0, offsetof(struct amrpc_run, hdr));
+	r.t = t;
+	r.len = len;
+	r.send = send;
+	r.recv = recv;
+	r.may_sleep = true;
 	t->rep_len = 0;
 	t->out_flags = 0;
-	if (!port) {
+	if (!amrpc_port_key(t->req.port)) {
 		t->verdict = AMOEBA_RPC_BADPORT;
 		return 0;
 	}
-	if (timeout_ms)
-		deadline = (jiffies + msecs_to_jiffies(timeout_ms)) ?: 1;
-	call = call_new(f, port);
-	if (IS_ERR(call))
-		return PTR_ERR(call);
-	WRITE_ONCE(call->cookie, t->cookie);
+	err = amrpc_run_init(&r, f);
+	if (err)
+		return err;
+	while (amrpc_run_step(&r, ev) == AMRPC_RUN_WAIT)
+		ev = wait_events(&r);
 
-	for (;;) {
-		verdict = AMRPC_AGAIN;
-		if (call->handed || (!remote_only && amrpc_port_served(an, port, NULL))) {
-			local = true;
-			verdict = amrpc_local_try(call, t, len, send, recv, deadline, &err);
-			if (verdict == AMRPC_BUSY && busy_ms < locate_ms && !amrpc_expired(deadline)) {
-				busy_ms += BUSY_MS;
-				schedule_timeout_interruptible(msecs_to_jiffies(BUSY_MS));
-				if (!signal_pending(current))
-					continue;
-				verdict = AMRPC_AGAIN;
-			}
-			if (verdict == AMRPC_FORWARDED && rounds--) {
-				call->handed = true;
-				continue;
-			}
-			if (verdict == AMRPC_BUSY || verdict == AMRPC_FORWARDED)
-				verdict = AMOEBA_RPC_NOTFOUND;
-			if (verdict != AMRPC_AGAIN && verdict != AMRPC_AWAY)
-				break;
-			call->handed = false;
-		}
-		if (signal_pending(current) || READ_ONCE(call->cancelled)) {
-			verdict = AMOEBA_RPC_ABORTED;
-			break;
-		}
-		if (amrpc_expired(deadline) || !rounds--) {
-			verdict = AMOEBA_RPC_NOTFOUND;
-			break;
-		}
-		if (verdict == AMRPC_AWAY) {
-			handed_away(call);
-		} else if (!amrpc_loc_lookup(call)) {
-			int ret = amrpc_locate(call, locate_ms, remote_only, deadline);
-
-			if (ret == 1)
-				continue;
-			if (ret == -EINTR || ret == -ECANCELED)
-				verdict = AMOEBA_RPC_ABORTED;
-			else if (ret == -ENOENT)
-				verdict = AMOEBA_RPC_NOTFOUND;
-			else if (ret)
-				err = ret;
-			if (ret)
-				break;
-		}
-		local = false;
-		err = amrpc_hdr_fits(&t->req, call->knows & AMRPC_KNOWS_WIDE, false);
-		if (err)
-			break;
-		if (!call->tid)
-			call->tid = atomic_inc_return(&an->tid);
-		verdict = remote_try(call, t, len, send, deadline, &err);
-		if (verdict != AMRPC_AGAIN)
-			break;
-	}
-	if (local)
-		amrpc_count(an, CALL_LOCAL);
-	else
-		amrpc_count(an, CALL_REMOTE);
-
-	if (!err && verdict == AMOEBA_RPC_OK) {
-		/* the reply is ours: softirq touches it no more once REPLY is set */
-		t->rep = call->rep;
-		t->rep_len = call->data.len;
-		if (call->data.len > iov_iter_count(recv))
-			t->out_flags |= AMOEBA_OUT_TRUNC;
-		if (local)
-			t->out_flags |= AMOEBA_OUT_LOCAL;
-		if (amrpc_data_copy(&call->data, recv) < 0)
-			err = -EFAULT;
-	}
-	t->verdict = verdict;
+	amrpc_run_end(&r, iov_iter_count(recv));
+	err = r.err;
+	if (!err && r.verdict == AMOEBA_RPC_OK && amrpc_data_copy(&r.call->data, recv) < 0)
+		err = -EFAULT;
 	if (!err || err == -EINTR)
-		count_verdict(an, verdict);
-	call_end(call);
+		amrpc_count_verdict(f->an, r.verdict);
+	amrpc_call_end(r.call);
 	return err;
 }
 EXPORT_SYMBOL_GPL(amrpc_trans);

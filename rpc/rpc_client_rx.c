@@ -4,7 +4,7 @@
  *
  * DESIGN NOTES
  *
- * Softirq records events of a call under call->lock and wakes its thread (rpc_client.c), which is
+ * Softirq records events of a call under call->lock and wakes its runner (rpc_client.c), which is
  * the only one to change its state; of what may still be executed it takes away what it has learnt
  * not to be so (amrpc_fsm_nak(), amrpc_fsm_back()).
  *
@@ -25,12 +25,8 @@ void amrpc_call_event_locked(struct amrpc_call *call, unsigned int ev)
 	if (call->m.state == AMRPC_CALL_DONE)
 		return;
 	call->events |= ev;
-	if (ev & AMRPC_EV_CANCEL) {
+	if (ev & AMRPC_EV_CANCEL)
 		WRITE_ONCE(call->cancelled, true);
-		/* it may wait for a server to be found, where others do */
-		smp_mb();	/* amrpc_locate() counts itself, then looks */
-		amrpc_loc_wake(call->file->an, call->port);
-	}
 	__wake_up_sync(&call->wq, TASK_NORMAL);
 }
 
@@ -40,6 +36,13 @@ void amrpc_call_event(struct amrpc_call *call, unsigned int ev)
 	spin_lock_bh(&call->lock);
 	amrpc_call_event_locked(call, ev);
 	spin_unlock_bh(&call->lock);
+}
+
+/* something its runner waits for may have come: it looks for itself; any context */
+void amrpc_call_stir(struct amrpc_call *call)
+{
+	WRITE_ONCE(call->stirred, true);
+	wake_up(&call->wq);
 }
 
 /*

@@ -29,6 +29,7 @@ struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len)
 	b = kvmalloc(struct_size(b, bv, max), GFP_KERNEL_ACCOUNT);
 	if (!b)
 		return ERR_PTR(-ENOMEM);
+	refcount_set(&b->ref, 1);
 	b->len = len;
 	b->nr = 0;
 	while (left) {
@@ -66,9 +67,10 @@ struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len)
 	return b;
 }
 
+/* drop a reference; any context */
 void amrpc_buf_free(struct amrpc_buf *b)
 {
-	if (!b)
+	if (!b || !refcount_dec_and_test(&b->ref))
 		return;
 	for (unsigned int i = 0; i < b->nr; i++)
 		put_page(b->bv[i].bv_page);

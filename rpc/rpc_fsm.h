@@ -98,6 +98,8 @@ enum amrpc_call_state {
 #define AMRPC_EV_SIGNAL		0x8000	/* one the program handles */
 /* of a server of this namespace */
 #define AMRPC_EV_MISSED		0x10000	/* could not copy the request: not executed */
+/* never of a machine: a signal before the request left */
+#define AMRPC_EV_INTR		0x20000
 
 /* what a machine is told */
 enum amrpc_fsm_in {

@@ -5,7 +5,7 @@
  *
  * DESIGN NOTES
  *
- * The client's thread makes a tx, gives it to a server (rpc_port.c) and waits; call->tx says which
+ * The client makes a tx, gives it to a server (rpc_port.c) and waits; call->tx says which
  * one, until the client stops waiting. The server's putrep puts the reply into the call under
  * call->lock, if call->tx is still it. The tx has a reference to the call, the call one to the tx.
  *
@@ -33,158 +33,135 @@
 /* comes back from a server that could not copy the data; no verdict, as AMRPC_AGAIN */
 #define MISSED	3
 
-/* in the queue of a local server: any signal ends it, as before a request leaves */
-static int wait_queued(struct amrpc_call *call, unsigned long deadline)
-{
-	unsigned long tmo = msecs_to_jiffies(AMRPC_QUEUE_MS);
-	long left;
-
-	left = wait_event_interruptible_timeout(call->wq, READ_ONCE(call->events),
-						amrpc_bounded(tmo, deadline));
-	return left < 0 ? -EINTR : amrpc_call_events(call);
-}
-
-/* a server's thread has it */
-static int wait_taken(struct amrpc_call *call, struct amrpc_tx *tx, unsigned long deadline,
-		      bool *woken)
-{
-	unsigned long tmo = amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline);
-
-	if (!*woken) {
-		long left = wait_event_interruptible_timeout(call->wq, READ_ONCE(call->events), tmo);
-		int ev;
-
-		if (left >= 0)
-			return amrpc_call_events(call);
-		ev = amrpc_signals_pending();
-		if (ev & AMRPC_EV_KILLED)
-			return -EINTR;
-		/* it stays pending, so from here on only a fatal one can wake us */
-		*woken = true;
-		if (ev)
-			WRITE_ONCE(tx->signalled, true);
-		tmo = amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline);
-	}
-	return amrpc_call_wait(call, tmo);
-}
-
 /* data of the request: NULL when it is copied straight, or there is none */
-static struct amrpc_buf *request_data(const struct iov_iter *send, size_t len, bool straight)
+static struct amrpc_buf *request_data(const struct amrpc_run *r)
 {
-	struct iov_iter it = *send;
+	struct iov_iter it = *r->send;
 
-	return len && !straight ? amrpc_buf_from_iter(&it, len) : NULL;
+	if (!r->len || r->straight)
+		return NULL;
+	return r->buf ? amrpc_buf_get(r->buf) : amrpc_buf_from_iter(&it, r->len);
 }
 
-/* one server; a verdict <= 0, AMRPC_AGAIN, AMRPC_BUSY, MISSED, or an errno in *err */
-static int try_once(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
-		    const struct iov_iter *send, const struct iov_iter *recv, bool straight,
-		    struct amrpc_file *only, unsigned long deadline, int *err)
+/* nobody else touches the call or our buffers any more; returns @ret */
+static int leave(struct amrpc_run *r, int ret)
 {
-	bool offer = straight || iov_iter_count(recv) >= AMRPC_STRAIGHT_MIN;
-	struct amrpc_net *an = call->file->an;
-	bool queued, cancelled, woken = false;
-	struct amrpc_buf *buf;
+	struct amrpc_call *call = r->call;
 	struct amrpc_tx *tx;
-	int ret;
 
-	buf = request_data(send, len, straight);
-	if (IS_ERR(buf)) {
-		*err = PTR_ERR(buf);
-		return AMOEBA_RPC_NOTFOUND;
-	}
-	tx = amrpc_tx_new_local(call, &t->req, buf, len);
-	if (!tx) {
-		amrpc_buf_free(buf);
-		*err = -ENOMEM;
-		return AMOEBA_RPC_NOTFOUND;
-	}
-	spin_lock_bh(&call->lock);
-	call->events = 0;
-	call->m.state = AMRPC_CALL_GETREP;
-	call->tx = tx;		/* with the reference of amrpc_tx_new_local() */
-	refcount_inc(&tx->ref);
-	if (offer)
-		amrpc_straight_offer(call, send, recv);
-	cancelled = call->cancelled;	/* from here on it is an event */
-	spin_unlock_bh(&call->lock);
-	if (cancelled) {
-		amrpc_tx_put(tx);
-		ret = AMOEBA_RPC_ABORTED;
-		goto out;
-	}
-
-	local_bh_disable();
-	rcu_read_lock();
-	ret = amrpc_port_deliver(an, call->port, only, tx);
-	rcu_read_unlock();
-	local_bh_enable();
-	if (ret < 0) {
-		amrpc_tx_put(tx);
-		ret = ret == -ENOBUFS ? AMRPC_BUSY : AMRPC_AGAIN;
-		goto out;
-	}
-	queued = ret == 1;
-	for (;;) {
-		ret = queued ? wait_queued(call, deadline) : wait_taken(call, tx, deadline, &woken);
-		/* also one that was taken is in a queue again when its server had a bad buffer */
-		if (ret <= 0 && amrpc_tx_withdraw(tx)) {
-			/* nobody took it: it has not left */
-			if (ret == -EINTR)
-				ret = AMOEBA_RPC_ABORTED;
-			else
-				ret = amrpc_expired(deadline) ? AMOEBA_RPC_NOTFOUND : AMRPC_AGAIN;
-			break;
-		}
-		if (ret <= 0 && queued) {
-			queued = false;
-			continue;
-		}
-		if (ret == -EINTR || (!ret && amrpc_expired(deadline))) {
-			if (ret)
-				*err = -EINTR;
-			ret = AMOEBA_RPC_FAILURE;
-			break;
-		}
-		if (ret & AMRPC_EV_REPLY) {
-			ret = AMOEBA_RPC_OK;
-			break;
-		}
-		if (ret & AMRPC_EV_FAIL) {
-			ret = AMOEBA_RPC_FAILURE;
-			break;
-		}
-		if (ret & AMRPC_EV_REFUSED) {
-			ret = AMRPC_AGAIN;
-			break;
-		}
-		if (ret & AMRPC_EV_FORWARD) {
-			ret = AMRPC_FORWARDED;
-			break;
-		}
-		if (ret & AMRPC_EV_CANCEL && !(ret & AMRPC_EV_MISSED)) {
-			ret = amrpc_tx_withdraw(tx) ? AMOEBA_RPC_ABORTED : AMOEBA_RPC_FAILURE;
-			break;
-		}
-		if (ret & AMRPC_EV_MISSED) {
-			ret = signal_pending(current) ? AMOEBA_RPC_ABORTED : MISSED;
-			break;
-		}
-	}
 	/* answered, and nobody looks at our buffers: the call's end puts the tx back */
-	if (ret == AMOEBA_RPC_OK && !offer)
+	if (ret == AMOEBA_RPC_OK && !r->offer)
 		return ret;
-out:
 	spin_lock_bh(&call->lock);
 	tx = call->tx;
 	call->tx = NULL;
 	call->m.state = AMRPC_CALL_LOCATE;
 	spin_unlock_bh(&call->lock);
-	if (offer)
+	if (r->offer)
 		amrpc_straight_over(call);
 	if (tx)
 		amrpc_tx_put(tx);
 	return ret;
+}
+
+/* in the queue of a local server, or in the hands of its thread */
+static int waits(struct amrpc_run *r)
+{
+	return amrpc_run_wait(r, r->queued ? msecs_to_jiffies(AMRPC_QUEUE_MS) : MAX_SCHEDULE_TIMEOUT);
+}
+
+/* give it to a server; a verdict <= 0, AMRPC_WAITS, AMRPC_AGAIN, AMRPC_BUSY, or an errno in r->err */
+static int give(struct amrpc_run *r)
+{
+	struct amrpc_call *call = r->call;
+	struct amrpc_buf *buf;
+	struct amrpc_tx *tx;
+	bool cancelled;
+	int ret;
+
+	r->offer = r->straight || iov_iter_count(r->recv) >= AMRPC_STRAIGHT_MIN;
+	buf = request_data(r);
+	if (IS_ERR(buf)) {
+		r->err = PTR_ERR(buf);
+		return AMOEBA_RPC_NOTFOUND;
+	}
+	tx = amrpc_tx_new_local(call, &r->t->req, buf, r->len);
+	if (!tx) {
+		amrpc_buf_free(buf);
+		r->err = -ENOMEM;
+		return AMOEBA_RPC_NOTFOUND;
+	}
+	spin_lock_bh(&call->lock);
+	call->events = 0;
+	call->m.state = AMRPC_CALL_GETREP;
+	call->signalled = false;	/* this server has not been told */
+	call->tx = tx;		/* with the reference of amrpc_tx_new_local() */
+	refcount_inc(&tx->ref);
+	if (r->offer)
+		amrpc_straight_offer(call, r->send, r->recv);
+	cancelled = call->cancelled;	/* from here on it is an event */
+	spin_unlock_bh(&call->lock);
+	if (cancelled) {
+		amrpc_tx_put(tx);
+		return leave(r, AMOEBA_RPC_ABORTED);
+	}
+
+	local_bh_disable();
+	rcu_read_lock();
+	ret = amrpc_port_deliver(call->file->an, call->port, r->only, tx);
+	rcu_read_unlock();
+	local_bh_enable();
+	if (ret < 0) {
+		amrpc_tx_put(tx);
+		return leave(r, ret == -ENOBUFS ? AMRPC_BUSY : AMRPC_AGAIN);
+	}
+	r->queued = ret == 1;
+	return waits(r);
+}
+
+/* nothing has come, and the thread does not want to wait any longer: @intr, or the time is up */
+static int silence(struct amrpc_run *r, bool intr)
+{
+	/* also one that was taken is in a queue again when its server had a bad buffer */
+	if (amrpc_tx_withdraw(r->call->tx)) {
+		/* nobody took it: it has not left */
+		if (intr)
+			return AMOEBA_RPC_ABORTED;
+		return amrpc_expired(r->deadline) ? AMOEBA_RPC_NOTFOUND : AMRPC_AGAIN;
+	}
+	if (r->queued) {
+		r->queued = false;
+		return waits(r);
+	}
+	if (intr) {
+		r->err = -EINTR;
+		return AMOEBA_RPC_FAILURE;
+	}
+	return amrpc_expired(r->deadline) ? AMOEBA_RPC_FAILURE : waits(r);
+}
+
+/* what has come; as give(), MISSED, AMRPC_FORWARDED */
+static int events(struct amrpc_run *r, unsigned int ev, bool up)
+{
+	struct amrpc_tx *tx = r->call->tx;
+
+	if (ev & AMRPC_EV_REPLY)
+		return AMOEBA_RPC_OK;
+	if (ev & AMRPC_EV_FAIL)
+		return AMOEBA_RPC_FAILURE;
+	if (ev & AMRPC_EV_REFUSED)
+		return AMRPC_AGAIN;
+	if (ev & AMRPC_EV_FORWARD)
+		return AMRPC_FORWARDED;
+	if (ev & AMRPC_EV_MISSED)
+		return signal_pending(current) ? AMOEBA_RPC_ABORTED : MISSED;
+	if (ev & AMRPC_EV_CANCEL)
+		return amrpc_tx_withdraw(tx) ? AMOEBA_RPC_ABORTED : AMOEBA_RPC_FAILURE;
+	if (ev & AMRPC_EV_SIGNAL)
+		WRITE_ONCE(tx->signalled, true);
+	if (up || ev & (AMRPC_EV_INTR | AMRPC_EV_KILLED))
+		return silence(r, ev & (AMRPC_EV_INTR | AMRPC_EV_KILLED));
+	return AMRPC_WAITS;
 }
 
 /* bring a buffer of ours into memory; false when it cannot be all of it */
@@ -203,42 +180,58 @@ static bool fault_in(const struct iov_iter *send)
 	return true;
 }
 
-/**
- * amrpc_local_try() - try the servers of this namespace
- * @call: of the current thread
- * @t: the request
- * @len: bytes of its data
- * @send: over them
- * @recv: room for the reply's; what call->data does not hold of the reply is there when the verdict
- *	is RPC_OK
- * @deadline: jiffies, 0: none
- * @err: an errno may be put here
- *
- * Context: process, sleeps. Return: a verdict <= 0, AMRPC_AGAIN (no server here, or it went away
- * without taking the request), AMRPC_BUSY, or an errno in *err.
- */
-int amrpc_local_try(struct amrpc_call *call, const struct amoeba_trans *t, size_t len,
-		    const struct iov_iter *send, const struct iov_iter *recv,
-		    unsigned long deadline, int *err)
+/* an attempt is over, unless it waits; one that was missed has others */
+static int attempted(struct amrpc_run *r, int ret)
 {
-	bool straight = len >= AMRPC_STRAIGHT_MIN && current->mm && user_backed_iter(send);
-	struct amrpc_file *only = NULL;
-	unsigned int misses = 0;
-	int ret;
+	while (ret == MISSED) {
+		r->straight = !r->misses++ && fault_in(r->send);
+		ret = give(r);
+	}
+	if (ret != AMRPC_WAITS && r->only) {
+		amrpc_file_put(r->only);
+		r->only = NULL;
+	}
+	return ret;
+}
 
+/**
+ * amrpc_local_begin() - try the servers of this namespace
+ * @r: of the caller. What call->data does not hold of the reply is in r->recv when the verdict is RPC_OK
+ *
+ * Context: process. Return: a verdict <= 0, AMRPC_AGAIN (no server here, or it went away without taking
+ * the request), AMRPC_BUSY, AMRPC_FORWARDED, AMRPC_AWAY, an errno in r->err, or AMRPC_WAITS:
+ * amrpc_local_step() is next.
+ */
+int amrpc_local_begin(struct amrpc_run *r)
+{
+	struct amrpc_call *call = r->call;
+
+	r->straight = r->len >= AMRPC_STRAIGHT_MIN && !r->async && current->mm &&
+		      user_backed_iter(r->send);
+	r->misses = 0;
 	if (call->handed) {
-		only = amrpc_file_find(call->file->an, call->forward);
-		if (!only)
+		r->only = amrpc_file_find(call->file->an, call->forward);
+		if (!r->only)
 			return AMRPC_AWAY;
 	}
-	do {
-		ret = try_once(call, t, len, send, recv, straight, only, deadline, err);
-		if (ret == MISSED)
-			straight = !misses++ && fault_in(send);
-	} while (ret == MISSED);
-	if (only)
-		amrpc_file_put(only);
-	return ret;
+	return attempted(r, give(r));
+}
+
+/**
+ * amrpc_local_step() - the call has waited
+ * @r: as amrpc_local_begin() has left it
+ * @ev: AMRPC_EV_*
+ * @up: the time is up
+ *
+ * Context: process, may sleep. Return: as amrpc_local_begin().
+ */
+int amrpc_local_step(struct amrpc_run *r, unsigned int ev, bool up)
+{
+	int ret = events(r, ev, up);
+
+	if (ret != AMRPC_WAITS)
+		ret = leave(r, ret);
+	return attempted(r, ret);
 }
 
 /**

@@ -3,7 +3,8 @@
  * Which FLIP address serves a port: the cache, and asking the network (facts 3.3).
  *
  * One call at a time looks for a port (loc->locator); others that want it wait for what it finds
- * and, should it give up or be interrupted, take its place with the time they have left.
+ * and, should it give up or be interrupted, take its place with the time they have left. Each has an
+ * entry in loc->wq, which stirs the call's runner: it looks for itself what there is.
  *
  * LOCATEs are broadcast with a hop budget of 3, 7, 15, 25, 25, ...: 100 ms apart, doubling after
  * the second 25, and the limit is looked at after each interval. The original's first
@@ -210,7 +211,7 @@ void amrpc_loc_answered(const struct amrpc_call *call, unsigned int ms)
 	rcu_read_unlock();
 }
 
-/* a thread of this namespace is about to wait: those looking for it want to know; after the waiter
+/* a server of this namespace is about to wait: those looking for it want to know; after the waiter
  * was added, with a full barrier in between
  */
 void amrpc_loc_wake(struct amrpc_net *an, u64 port)
@@ -273,99 +274,125 @@ static void send_locate(struct amrpc_call *call, u16 hops)
 	amrpc_count(call->file->an, LOCATE_TX);
 }
 
-static bool loc_settled(struct amrpc_loc *loc, const struct amrpc_call *call, bool remote_only,
-			bool locator)
+static bool served_here(const struct amrpc_run *r)
 {
-	return READ_ONCE(loc->known) || (!locator && !READ_ONCE(loc->locator)) ||
-	       READ_ONCE(call->cancelled) ||
-	       (!remote_only && amrpc_port_served(call->file->an, loc->port, NULL));
+	return !r->remote_only && amrpc_port_served(r->call->file->an, r->call->port, NULL);
 }
 
-/**
- * amrpc_locate() - find a server of call->port on the network
- * @call: peer, rtt, server_idx and ours are filled
- * @locate_ms: how long to look
- * @remote_only: do not stop for a server of this namespace
- * @deadline: jiffies by which to stop all the same; 0: none
- *
- * Context: process, sleeps. Return: 0 found; 1: a server came up in this namespace; -ENOENT: not
- * found; -EINTR: a signal is pending; -ECANCELED: the call is to end; -ENOMEM.
- */
-int amrpc_locate(struct amrpc_call *call, u32 locate_ms, bool remote_only,
-		 unsigned long deadline)
+/* is there anything new for one that waits? */
+static bool settled(const struct amrpc_run *r)
 {
-	struct amrpc_net *an = call->file->an;
-	struct amrpc_loc *loc = loc_get(an, call->port);
-	unsigned int hops = 3, step = AMRPC_LOCATE_STEP, elapsed = 0;
-	bool locator = false;
-	int err;
+	return READ_ONCE(r->loc->known) || (!r->locator && !READ_ONCE(r->loc->locator)) ||
+	       served_here(r);
+}
 
-	if (!loc)
-		return -ENOMEM;
-	atomic_inc(&an->locating);
-	smp_mb__after_atomic();		/* before looking at the ports, see amrpc_loc_wake() */
-	for (;;) {
-		unsigned long wait;
-		long left;
+/* loc->wq was woken; any context */
+static int loc_wake(struct wait_queue_entry *wait, unsigned int mode, int flags, void *key)
+{
+	amrpc_call_stir(container_of(wait, struct amrpc_run, loc_wait)->call);
+	return 0;
+}
 
-		spin_lock_bh(&loc->lock);
-		if (direct(call, loc)) {
-			spin_unlock_bh(&loc->lock);
-			err = 0;
-			break;
-		}
-		if (!loc->locator) {
-			loc->locator = call;
-			locator = true;
-		}
-		spin_unlock_bh(&loc->lock);
+static int locate_over(struct amrpc_run *r, int ret)
+{
+	struct amrpc_loc *loc = r->loc;
 
-		if (!remote_only && amrpc_port_served(an, call->port, NULL)) {
-			err = 1;
-			break;
-		}
-		if (elapsed >= locate_ms || (deadline && time_after_eq(jiffies, deadline))) {
-			err = -ENOENT;
-			break;
-		}
-		if (locator)
-			send_locate(call, hops);
-		/* a limit other than the default is kept to the letter */
-		wait = msecs_to_jiffies(locate_ms == AMOEBA_LOCATE_MS ? step :
-					min(step, locate_ms - elapsed));
-		if (deadline)
-			wait = min_t(unsigned long, wait,
-				     max_t(long, deadline - jiffies, 1));
-		left = wait_event_interruptible_timeout(loc->wq,
-				loc_settled(loc, call, remote_only, locator), wait);
-		if (left < 0) {
-			err = -EINTR;
-			break;
-		}
-		if (READ_ONCE(call->cancelled)) {
-			err = -ECANCELED;
-			break;
-		}
-		if (left > 0 && !locator) {
-			/* not our schedule: count only the time */
-			elapsed += step - min(step, jiffies_to_msecs(left));
-			continue;
-		}
-		elapsed += step;
-		if (hops < FLIP_MAX_HOPS)
-			hops = min(2 * hops + 1, (unsigned int)FLIP_MAX_HOPS);
-		else
-			step *= 2;
-	}
-	if (locator) {
+	remove_wait_queue(&loc->wq, &r->loc_wait);
+	if (r->locator) {
 		spin_lock_bh(&loc->lock);
 		loc->locator = NULL;
 		spin_unlock_bh(&loc->lock);
 		wake_up_all(&loc->wq);
 	}
-	atomic_dec(&an->locating);
+	atomic_dec(&r->call->file->an->locating);
 	loc_put(loc);
-	return err;
+	r->loc = NULL;
+	return ret;
+}
+
+/* look, ask if it is our turn, and wait */
+static int locate_ask(struct amrpc_run *r)
+{
+	struct amrpc_call *call = r->call;
+	struct amrpc_loc *loc = r->loc;
+	unsigned int ms = r->step;
+
+	spin_lock_bh(&loc->lock);
+	if (direct(call, loc)) {
+		spin_unlock_bh(&loc->lock);
+		return locate_over(r, 0);
+	}
+	if (!loc->locator) {
+		loc->locator = call;
+		r->locator = true;
+	}
+	spin_unlock_bh(&loc->lock);
+
+	if (served_here(r))
+		return locate_over(r, 1);
+	if (r->elapsed >= r->locate_ms || amrpc_expired(r->deadline))
+		return locate_over(r, -ENOENT);
+	if (r->locator)
+		send_locate(call, r->hops);
+	/* a limit other than the default is kept to the letter */
+	if (r->locate_ms != AMOEBA_LOCATE_MS)
+		ms = min(ms, r->locate_ms - r->elapsed);
+	r->since = jiffies;
+	return amrpc_run_wait(r, msecs_to_jiffies(ms));
+}
+
+/**
+ * amrpc_locate_begin() - find a server of a call's port on the network
+ * @r: its call's peer, rtt, server_idx and ours are filled
+ *
+ * For r->locate_ms at most. Context: process. Return: 0: found; 1: a server came up in this namespace;
+ * -ENOENT: not found; -EINTR: a signal is pending; -ECANCELED: the call is to end; -ENOMEM; AMRPC_WAITS:
+ * amrpc_locate_step() is next.
+ */
+int amrpc_locate_begin(struct amrpc_run *r)
+{
+	r->loc = loc_get(r->call->file->an, r->call->port);
+	if (!r->loc)
+		return -ENOMEM;
+	r->hops = 3;
+	r->step = AMRPC_LOCATE_STEP;
+	r->elapsed = 0;
+	r->locator = false;
+	atomic_inc(&r->call->file->an->locating);
+	smp_mb__after_atomic();		/* before looking at the ports, see amrpc_loc_wake() */
+	init_waitqueue_func_entry(&r->loc_wait, loc_wake);
+	add_wait_queue(&r->loc->wq, &r->loc_wait);
+	return locate_ask(r);
+}
+
+/**
+ * amrpc_locate_step() - the call has waited
+ * @r: as amrpc_locate_begin() has left it
+ * @ev: AMRPC_EV_*
+ * @up: the time is up
+ *
+ * Context and return: as amrpc_locate_begin().
+ */
+int amrpc_locate_step(struct amrpc_run *r, unsigned int ev, bool up)
+{
+	if (ev & AMRPC_EV_INTR)
+		return locate_over(r, -EINTR);
+	if (READ_ONCE(r->call->cancelled))
+		return locate_over(r, -ECANCELED);
+	if (up) {
+		r->elapsed += r->step;
+		if (r->hops < FLIP_MAX_HOPS)
+			r->hops = min(2 * r->hops + 1, FLIP_MAX_HOPS);
+		else
+			r->step *= 2;
+		return locate_ask(r);
+	}
+	if (!settled(r))
+		return AMRPC_WAITS;
+	/* not our schedule: count only the time */
+	if (!r->locator)
+		r->elapsed += min(r->step, jiffies_to_msecs(jiffies - r->since));
+	return locate_ask(r);
 }
 
 /* an answer to a LOCATE of one of our calls; softirq */
