@@ -168,6 +168,13 @@ void flip_ep_destroy(struct flip_ep *ep)
 }
 EXPORT_SYMBOL_GPL(flip_ep_destroy);
 
+void flip_ep_abort(struct flip_ep *ep)
+{
+	flip_locate_drop_ep(ep->ns, ep);
+	flip_txmsg_abort(ep->ns, ep);
+}
+EXPORT_SYMBOL_GPL(flip_ep_abort);
+
 flip_addr_t flip_ep_addr(const struct flip_ep *ep)
 {
 	return ep->addr;

@@ -13,6 +13,7 @@
 #define FLIP_FAMILY	18
 
 int flip_family = FLIP_FAMILY;
+EXPORT_SYMBOL_GPL(flip_family);
 module_param_named(family, flip_family, int, 0444);
 MODULE_PARM_DESC(family, "number of AF_FLIP (18); 0: no sockets");
 MODULE_ALIAS_NETPROTO(FLIP_FAMILY);
@@ -24,6 +25,30 @@ struct flip_proto {
 	flip_proto_create_t	create;
 	struct module		*owner;
 };
+
+int flip_sockaddr_get(const struct sockaddr_flip *sf, int len, flip_addr_t *addr)
+{
+	if (len < (int)sizeof(*sf))
+		return -EINVAL;
+	if (sf->sflip_family != flip_family)
+		return -EAFNOSUPPORT;
+	if (sf->sflip_flags || sf->sflip_network ||
+	    memchr_inv(sf->sflip_zero, 0, sizeof(sf->sflip_zero)))
+		return -EINVAL;
+	*addr = flip_addr_load(sf->sflip_addr);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(flip_sockaddr_get);
+
+int flip_sockaddr_put(struct sockaddr_flip *sf, flip_addr_t addr, u32 network)
+{
+	memset(sf, 0, sizeof(*sf));
+	sf->sflip_family = flip_family;
+	sf->sflip_network = network;
+	flip_addr_store(sf->sflip_addr, addr);
+	return sizeof(*sf);
+}
+EXPORT_SYMBOL_GPL(flip_sockaddr_put);
 
 static LIST_HEAD(flip_protos);
 static DEFINE_MUTEX(flip_proto_mutex);

@@ -10,8 +10,6 @@
  * queue. A larger one keeps the caller until its last packet has left; its failure is an errno. With
  * MSG_DONTWAIT it is copied into the send buffer and left to a worker (flip_later.c).
  */
-#include <linux/capability.h>
-#include <linux/cred.h>
 #include <linux/errqueue.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -48,11 +46,7 @@ static void flip_sock_name(struct msghdr *msg, flip_addr_t addr, u32 network)
 
 	if (!sf)
 		return;
-	memset(sf, 0, sizeof(*sf));
-	sf->sflip_family = flip_family;
-	sf->sflip_network = network;
-	flip_addr_store(sf->sflip_addr, addr);
-	msg->msg_namelen = sizeof(*sf);
+	msg->msg_namelen = flip_sockaddr_put(sf, addr, network);
 }
 
 static int flip_sock_recverr(struct sock *sk, struct msghdr *msg, size_t len)
@@ -174,20 +168,6 @@ static int flip_sock_cmsgs(struct msghdr *msg, struct flip_sock_opts *o)
 	return 0;
 }
 
-/* a socket address given by a program */
-static int flip_sock_addr(const struct sockaddr_flip *sf, int len, flip_addr_t *addr)
-{
-	if (len < (int)sizeof(*sf))
-		return -EINVAL;
-	if (sf->sflip_family != flip_family)
-		return -EAFNOSUPPORT;
-	if (sf->sflip_flags || sf->sflip_network ||
-	    memchr_inv(sf->sflip_zero, 0, sizeof(sf->sflip_zero)))
-		return -EINVAL;
-	*addr = flip_addr_load(sf->sflip_addr);
-	return 0;
-}
-
 static int flip_sock_make_ep(struct sock *sk, flip_addr_t priv)
 {
 	struct flip_sock *fs = flip_sk(sk);
@@ -259,7 +239,7 @@ static int flip_sock_sendmsg(struct socket *sock, struct msghdr *msg, size_t len
 		return -EOPNOTSUPP;
 	if (!msg->msg_name)
 		return -EDESTADDRREQ;
-	err = flip_sock_addr(msg->msg_name, msg->msg_namelen, &how.dst);
+	err = flip_sockaddr_get(msg->msg_name, msg->msg_namelen, &how.dst);
 	if (err)
 		return err;
 	if (len > FLIP_MAX_MSG)
@@ -300,7 +280,7 @@ static int flip_sock_bind(struct socket *sock, flip_sockaddr_t *addr, int len)
 	flip_addr_t priv;
 	int err;
 
-	err = flip_sock_addr((struct sockaddr_flip *)addr, len, &priv);
+	err = flip_sockaddr_get((struct sockaddr_flip *)addr, len, &priv);
 	if (err)
 		return err;
 	lock_sock(sk);
@@ -311,16 +291,11 @@ static int flip_sock_bind(struct socket *sock, flip_sockaddr_t *addr, int len)
 
 static int flip_sock_getname(struct socket *sock, struct sockaddr *addr, int peer)
 {
-	struct sockaddr_flip *sf = (struct sockaddr_flip *)addr;
 	struct flip_ep *ep = smp_load_acquire(&flip_sk(sock->sk)->ep);
 
 	if (peer)
 		return -ENOTCONN;
-	memset(sf, 0, sizeof(*sf));
-	sf->sflip_family = flip_family;
-	if (ep)
-		flip_addr_store(sf->sflip_addr, ep->addr);
-	return sizeof(*sf);
+	return flip_sockaddr_put((struct sockaddr_flip *)addr, ep ? ep->addr : FLIP_ADDR_NULL, 0);
 }
 
 static int flip_sock_setsockopt(struct socket *sock, int level, int optname, sockptr_t optval,

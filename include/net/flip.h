@@ -132,6 +132,15 @@ struct flip_ep *flip_ep_create(struct net *net, flip_addr_t priv_addr,
  */
 void flip_ep_destroy(struct flip_ep *ep);
 
+/**
+ * flip_ep_abort() - end the messages an endpoint is sending, its owner is about to go
+ * @ep: endpoint; those who wait in flip_send_msg() get -EHOSTUNREACH or -ENETDOWN, what waits for a locate
+ *	is dropped without a word
+ *
+ * Who begins to wait now is not told. Context: process.
+ */
+void flip_ep_abort(struct flip_ep *ep);
+
 flip_addr_t flip_ep_addr(const struct flip_ep *ep);	/* public address */
 void *flip_ep_priv(const struct flip_ep *ep);
 struct net *flip_ep_net(const struct flip_ep *ep);
@@ -382,5 +391,14 @@ struct flip_gids {
 void flip_gids_init(struct flip_gids *g, int first, int last);
 bool flip_gids_allowed(struct flip_gids *g, struct net *net);
 int flip_gids_sysctl(compat_ctl_table_t *table, int write, void *buffer, size_t *lenp, loff_t *ppos);
+
+extern int flip_family;		/* number of the address family; 0: no sockets */
+
+/* a socket address given by a program: 0, -EINVAL, -EAFNOSUPPORT */
+struct sockaddr_flip;
+int flip_sockaddr_get(const struct sockaddr_flip *sf, int len, flip_addr_t *addr);
+
+/* one for a program; returns its length */
+int flip_sockaddr_put(struct sockaddr_flip *sf, flip_addr_t addr, u32 network);
 
 #endif /* _NET_FLIP_H */
