@@ -135,6 +135,8 @@ struct amrpc_net {
 	bool			going;		/* none lingers any more */
 	struct delayed_work	linger_work;
 	struct workqueue_struct	*wq;
+	struct workqueue_struct	*calls_wq;	/* steps of asynchronous calls */
+	struct workqueue_struct	*sends_wq;	/* those that wait for the network */
 	struct mutex		kobj_lock;	/* to start the server of the kernel's objects */
 	struct amrpc_kobj	*kobj;
 	struct amrpc_stats __percpu *stats;
@@ -154,6 +156,7 @@ struct amrpc_buf {
 	struct bio_vec	bv[];
 };
 
+struct amrpc_buf *amrpc_buf_new(size_t len);
 struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len);
 static inline struct amrpc_buf *amrpc_buf_get(struct amrpc_buf *b)
 {
@@ -163,6 +166,12 @@ static inline struct amrpc_buf *amrpc_buf_get(struct amrpc_buf *b)
 void amrpc_buf_free(struct amrpc_buf *b);
 void amrpc_buf_iter(const struct amrpc_buf *b, struct iov_iter *it);
 int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, struct iov_iter *it);
+
+/* bytes no port or signature has yet are zero */
+static inline bool amrpc_header_ok(const struct amoeba_header *h)
+{
+	return !h->port[6] && !h->port[7] && !h->signature[6] && !h->signature[7];
+}
 
 /* data of a received message: exactly one of the three, or none */
 struct amrpc_data {
@@ -197,6 +206,7 @@ struct amrpc_file {
 	u32			locate_ms;	/* AMOEBA_LIMITS; 0: none was set */
 	u32			timeout_ms;
 	u32			getreq_ms;
+	atomic_long_t		kept;		/* bytes of replies kept for amrpc_putrep_keep() */
 	/* declared ports: rpc_listen.c */
 	wait_queue_head_t	wq;		/* told of requests on them */
 	atomic_t		serving;	/* requests in work taken through one */
@@ -240,6 +250,8 @@ struct amrpc_call {
 	/* from here on cleared for the next call when this one was kept */
 	struct amrpc_fsm	m;
 	unsigned int		events;		/* AMRPC_EV_* */
+	struct amrpc_async	*async;		/* its runner, when that is no thread */
+	size_t			room;		/* most data of a reply it takes; 0: all */
 	bool			stirred;	/* something it waits for may have come, no event */
 	bool			cancelled;	/* AMRPC_EV_CANCEL, once and for all */
 	bool			signalled;	/* by one the program handles; its runner's */
@@ -367,6 +379,35 @@ static inline bool amrpc_expired(unsigned long deadline)
 {
 	return deadline && time_after_eq(jiffies, deadline);
 }
+
+/* ---- rpc_async.c ------------------------------------------------------------------------------ */
+
+#define AMRPC_SENDS	256	/* messages of asynchronous calls that wait for the network, per namespace */
+
+/* a call no thread waits for */
+struct amrpc_async {
+	struct amrpc_net	*an;
+	atomic_t		kicks;		/* 0: idle, 1: it is run, 2: to be run once more */
+	struct work_struct	work;
+	struct timer_list	timer;
+	struct amoeba_trans	t;		/* what is asked, and how it has ended */
+	struct iov_iter		send;
+	struct iov_iter		recv;		/* nowhere */
+	size_t			room;
+	struct amrpc_data	data;		/* of the reply, once it has ended */
+	void			(*done)(struct amrpc_async *a);
+	void			*priv;		/* the owner's, */
+	struct list_head	node;		/* this, */
+	size_t			charge;		/* and these */
+	size_t			reserved;
+	struct amrpc_run	run;
+};
+
+struct amrpc_async *amrpc_async_new(struct amrpc_buf *data, size_t room,
+				    void (*done)(struct amrpc_async *a), void *priv);
+int amrpc_async_start(struct amrpc_async *a, struct amrpc_file *f);
+void amrpc_async_kick(struct amrpc_async *a);
+void amrpc_async_free(struct amrpc_async *a);
 
 /* ---- rpc_local.c ------------------------------------------------------------------------------ */
 
@@ -515,6 +556,9 @@ struct amrpc_tx {
 	size_t			rep_len;
 	struct amrpc_txfsm	m;
 	bool			sync;		/* large reply: its putrep waits and resends */
+	unsigned int		ask_ms;		/* after it: when to ask for the ACK */
+	bool			unsent;		/* tx->work sends the first copy */
+	bool			kept;		/* large, and counted in file->kept */
 	bool			resend;		/* asked for again (NAK), or came back */
 	bool			inval;		/* the resent one relocates the client */
 	bool			lost;		/* ended without an acknowledgement */
@@ -559,6 +603,8 @@ void amrpc_server_close(struct amrpc_file *f);
 
 int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 		 struct iov_iter *send);
+int amrpc_putrep_keep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
+		      struct iov_iter *send, size_t keep);
 struct amrpc_tx *amrpc_served_claim(struct amrpc_file *f, u64 handle);
 void amrpc_served_end(struct amrpc_file *f, struct amrpc_tx *tx, int err);
 void amrpc_reply_resend(struct amrpc_tx *tx, bool inval);
@@ -668,6 +714,7 @@ bool amrpc_forward_again(struct amrpc_tx *tx);
 /* ---- rpc_cancel.c ------------------------------------------------------------------------------- */
 
 int amrpc_cancel(struct amrpc_file *f, u64 cookie);
+void amrpc_cancel_all(struct amrpc_file *f);
 
 /* ---- rpc_rx.c ------------------------------------------------------------------------------------ */
 
@@ -683,6 +730,11 @@ int amrpc_send_one(struct amrpc_file *f, const void *hdr, size_t hlen, struct io
 struct seq_file;
 int amrpc_kobj_show(struct seq_file *m, struct amrpc_net *an);
 void amrpc_kobj_exit(struct amrpc_net *an);
+
+/* ---- rpc_sock.c ------------------------------------------------------------------------------------ */
+
+int amrpc_sock_init(void);
+void amrpc_sock_exit(void);
 
 /* ---- rpc_dev.c, rpc_proc.c -------------------------------------------------------------------------- */
 

@@ -30,6 +30,23 @@ static unsigned int cancel_calls(struct amrpc_file *f, u64 cookie)
 	return n;
 }
 
+/**
+ * amrpc_cancel_all() - end all calls of a file that goes
+ * @f: file
+ *
+ * Context: process; none begins any more.
+ */
+void amrpc_cancel_all(struct amrpc_file *f)
+{
+	struct amrpc_call *call;
+	unsigned long idx;
+
+	rcu_read_lock();
+	xa_for_each(&f->calls, idx, call)
+		amrpc_call_event(call, AMRPC_EV_CANCEL);
+	rcu_read_unlock();
+}
+
 static unsigned int cancel_getreqs(struct amrpc_file *f, u64 cookie)
 {
 	struct amrpc_waiter *w;

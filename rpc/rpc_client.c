@@ -99,6 +99,7 @@ void amrpc_call_end(struct amrpc_call *call)
 
 	spin_lock_bh(&call->lock);
 	call->m.state = AMRPC_CALL_DONE;
+	call->async = NULL;
 	tx = call->tx;
 	call->tx = NULL;
 	spin_unlock_bh(&call->lock);
@@ -493,7 +494,7 @@ static enum amrpc_ran remote_begin(struct amrpc_run *r)
 	r->local = false;
 	r->err = amrpc_hdr_fits(&r->t->req, call->knows & AMRPC_KNOWS_WIDE, false);
 	if (r->err)
-		return over(r, AMOEBA_RPC_FAILURE);
+		return over(r, AMOEBA_RPC_NOTFOUND);
 	if (!call->tid)
 		call->tid = atomic_inc_return(&call->file->an->tid);
 	r->at = AMRPC_AT_REMOTE;

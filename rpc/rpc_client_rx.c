@@ -27,7 +27,10 @@ void amrpc_call_event_locked(struct amrpc_call *call, unsigned int ev)
 	call->events |= ev;
 	if (ev & AMRPC_EV_CANCEL)
 		WRITE_ONCE(call->cancelled, true);
-	__wake_up_sync(&call->wq, TASK_NORMAL);
+	if (unlikely(call->async))
+		amrpc_async_kick(call->async);
+	else
+		__wake_up_sync(&call->wq, TASK_NORMAL);
 }
 
 /* the same for one whose reference we have */
@@ -42,7 +45,10 @@ void amrpc_call_event(struct amrpc_call *call, unsigned int ev)
 void amrpc_call_stir(struct amrpc_call *call)
 {
 	WRITE_ONCE(call->stirred, true);
-	wake_up(&call->wq);
+	if (call->async)
+		amrpc_async_kick(call->async);
+	else
+		wake_up(&call->wq);
 }
 
 /*

@@ -13,6 +13,76 @@
 
 #define BUF_MAX_ORDER	3	/* 32 KiB with 4 KiB pages: cheap to get, few pieces */
 
+/* pages for up to @left bytes; @order: how many; NULL: no memory */
+static struct page *piece(size_t left, unsigned int *order)
+{
+	struct page *page = NULL;
+
+	*order = min_t(unsigned int, get_order(left), BUF_MAX_ORDER);
+	if (*order)
+		page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN,
+				   *order);
+	if (!page) {
+		*order = 0;
+		page = alloc_page(GFP_KERNEL_ACCOUNT);
+	}
+	return page;
+}
+
+static struct amrpc_buf *buf_begin(size_t len)
+{
+	unsigned int max = DIV_ROUND_UP(len, PAGE_SIZE);
+	struct amrpc_buf *b;
+
+	b = kvmalloc(struct_size(b, bv, max), GFP_KERNEL_ACCOUNT);
+	if (!b)
+		return NULL;
+	refcount_set(&b->ref, 1);
+	b->len = len;
+	b->nr = 0;
+	return b;
+}
+
+/* another piece of @left bytes or fewer; its length, 0: no memory */
+static size_t buf_add(struct amrpc_buf *b, size_t left)
+{
+	unsigned int order;
+	struct page *page = piece(left, &order);
+	struct bio_vec *bv = &b->bv[b->nr];
+
+	if (!page)
+		return 0;
+	bv->bv_page = page;
+	bv->bv_offset = 0;
+	bv->bv_len = min_t(size_t, left, PAGE_SIZE << order);
+	b->nr++;
+	return bv->bv_len;
+}
+
+/**
+ * amrpc_buf_new() - kernel pages to be filled
+ * @len: bytes, at least 1
+ *
+ * Context: process, may sleep. Return: buffer, or ERR_PTR(-ENOMEM).
+ */
+struct amrpc_buf *amrpc_buf_new(size_t len)
+{
+	struct amrpc_buf *b = buf_begin(len);
+	size_t n;
+
+	if (!b)
+		return ERR_PTR(-ENOMEM);
+	for (size_t left = len; left; left -= n) {
+		n = buf_add(b, left);
+		if (!n) {
+			amrpc_buf_free(b);
+			return ERR_PTR(-ENOMEM);
+		}
+		cond_resched();
+	}
+	return b;
+}
+
 /**
  * amrpc_buf_from_iter() - copy user data into kernel pages
  * @from: source, advanced
@@ -22,49 +92,32 @@
  */
 struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len)
 {
-	unsigned int max = DIV_ROUND_UP(len, PAGE_SIZE);
-	struct amrpc_buf *b;
+	struct amrpc_buf *b = buf_begin(len);
 	size_t left = len;
+	int err = -ENOMEM;
 
-	b = kvmalloc(struct_size(b, bv, max), GFP_KERNEL_ACCOUNT);
 	if (!b)
 		return ERR_PTR(-ENOMEM);
-	refcount_set(&b->ref, 1);
-	b->len = len;
-	b->nr = 0;
 	while (left) {
-		unsigned int order = min_t(unsigned int, get_order(left), BUF_MAX_ORDER);
-		struct page *page = NULL;
-		size_t n;
+		size_t n = buf_add(b, left);
 
-		if (order)
-			page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_COMP | __GFP_NORETRY |
-					   __GFP_NOWARN, order);
-		if (!page) {
-			order = 0;
-			page = alloc_page(GFP_KERNEL_ACCOUNT);
-		}
-		if (!page) {
-			amrpc_buf_free(b);
-			return ERR_PTR(-ENOMEM);
-		}
-		n = min_t(size_t, left, PAGE_SIZE << order);
-		b->bv[b->nr].bv_page = page;
-		b->bv[b->nr].bv_offset = 0;
-		b->bv[b->nr].bv_len = n;
-		b->nr++;
-		if (copy_page_from_iter(page, 0, n, from) != n) {
-			amrpc_buf_free(b);
-			return ERR_PTR(-EFAULT);
-		}
+		if (!n)
+			goto free;
+		err = -EFAULT;
+		if (copy_page_from_iter(b->bv[b->nr - 1].bv_page, 0, n, from) != n)
+			goto free;
 		left -= n;
-		if (left && fatal_signal_pending(current)) {
-			amrpc_buf_free(b);
-			return ERR_PTR(-EINTR);
-		}
+		err = -EINTR;
+		if (left && fatal_signal_pending(current))
+			goto free;
+		err = -ENOMEM;
 		cond_resched();
 	}
 	return b;
+
+free:
+	amrpc_buf_free(b);
+	return ERR_PTR(err);
 }
 
 /* drop a reference; any context */

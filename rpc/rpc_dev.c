@@ -50,11 +50,6 @@ static int arg_out(void __user *arg, const void *src, size_t ksize, size_t usize
 	return copy_to_user(arg, src, min(ksize, usize)) ? -EFAULT : 0;
 }
 
-static bool header_ok(const struct amoeba_header *h)
-{
-	return !h->port[6] && !h->port[7] && !h->signature[6] && !h->signature[7];
-}
-
 static int do_info(struct amrpc_file *f, void __user *arg, size_t usize)
 {
 	struct amoeba_info info = {
@@ -84,7 +79,7 @@ static int do_trans(struct amrpc_file *f, void __user *arg, size_t usize)
 	err = arg_in(&t, sizeof(t), arg, usize, MIN_SIZE);
 	if (err)
 		return err;
-	if (t.reserved || t.flags & ~AMOEBA_TRANS_FLAGS || !header_ok(&t.req))
+	if (t.reserved || t.flags & ~AMOEBA_TRANS_FLAGS || !amrpc_header_ok(&t.req))
 		return -EINVAL;
 	err = amrpc_import(&t.send, true, &siov, &send);
 	if (err)
@@ -131,7 +126,7 @@ static int getreq_ports(const struct amoeba_getreq *g, u64 *one, u64 **list)
 
 	*list = NULL;
 	*one = amrpc_port_key(g->hdr.port);
-	if (g->reserved || g->flags & ~AMOEBA_GETREQ_FLAGS || !header_ok(&g->hdr))
+	if (g->reserved || g->flags & ~AMOEBA_GETREQ_FLAGS || !amrpc_header_ok(&g->hdr))
 		return -EINVAL;
 	ways = !!*one + !!g->nports + !!(g->flags & AMOEBA_GETREQ_LISTENED);
 	if (ways != 1 || (g->ports && !g->nports))
@@ -162,7 +157,7 @@ static int putrep(struct amrpc_file *f, struct amoeba_putrep *p)
 	struct iovec *iov;
 	int err;
 
-	if (p->flags || !header_ok(&p->hdr))
+	if (p->flags || !amrpc_header_ok(&p->hdr))
 		return -EINVAL;
 	err = amrpc_import(&p->send, true, &iov, &send);
 	if (err)

@@ -257,6 +257,8 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 		if (done < 0)
 			return done;
 	}
+	if (call->room)
+		room = min(room, call->room);
 	if (room > done) {
 		buf = amrpc_buf_from_iter(send, room - done);
 		if (IS_ERR(buf))

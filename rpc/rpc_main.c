@@ -43,9 +43,15 @@ static int __net_init amrpc_net_init(struct net *net)
 	an->wq = alloc_workqueue("amoeba", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!an->wq)
 		goto exit_sysctl;
+	an->calls_wq = alloc_workqueue("amoeba_calls", WQ_UNBOUND, 0);
+	if (!an->calls_wq)
+		goto free_wq;
+	an->sends_wq = alloc_workqueue("amoeba_sends", WQ_UNBOUND, AMRPC_SENDS);
+	if (!an->sends_wq)
+		goto free_calls_wq;
 	err = amrpc_ports_init(an);
 	if (err)
-		goto free_wq;
+		goto free_sends_wq;
 	err = amrpc_locs_init(an);
 	if (err)
 		goto exit_ports;
@@ -68,6 +74,10 @@ exit_locs:
 	amrpc_locs_exit(an);
 exit_ports:
 	amrpc_ports_exit(an);
+free_sends_wq:
+	destroy_workqueue(an->sends_wq);
+free_calls_wq:
+	destroy_workqueue(an->calls_wq);
 free_wq:
 	destroy_workqueue(an->wq);
 exit_sysctl:
@@ -86,6 +96,8 @@ static void __net_exit amrpc_net_exit(struct net *net)
 	amrpc_proc_exit(an);
 	amrpc_kobj_exit(an);
 	amrpc_files_kill(an);
+	destroy_workqueue(an->sends_wq);
+	destroy_workqueue(an->calls_wq);
 	destroy_workqueue(an->wq);
 	amrpc_once_exit(an);
 	amrpc_txs_exit(an);
@@ -121,8 +133,13 @@ static int __init amrpc_init(void)
 	err = amrpc_dev_init();
 	if (err)
 		goto unregister_bcast;
+	err = amrpc_sock_init();
+	if (err)
+		goto exit_dev;
 	return 0;
 
+exit_dev:
+	amrpc_dev_exit();
 unregister_bcast:
 	flip_bcast_unregister(&amrpc_bcast);
 unregister_net:
@@ -132,10 +149,10 @@ unregister_net:
 
 static void __exit amrpc_exit(void)
 {
+	amrpc_sock_exit();
 	amrpc_dev_exit();
 	flip_bcast_unregister(&amrpc_bcast);
 	unregister_pernet_subsys(&amrpc_net_ops);
-
 }
 
 module_init(amrpc_init);

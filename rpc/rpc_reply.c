@@ -5,7 +5,8 @@
  * A reply of up to AMRPC_REPLY_KEEP bytes is copied and putrep returns; the timer asks for the
  * missing ACK (16 round trips, clamped) and the namespace's workqueue resends what does not fit
  * one packet. A larger reply is sent from the caller's memory, who waits for the ACK and resends
- * it on demand.
+ * it on demand; for a caller that cannot wait (amrpc_putrep_keep()) it is kept as well, and of what does not
+ * fit one packet the workqueue sends the first copy, too.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
@@ -112,24 +113,42 @@ static int send_reply(struct amrpc_tx *tx, struct iov_iter *from, bool inval)
 	return flip_send_msg(f->ep, tx->rep, hlen, from, &how, MAX_SCHEDULE_TIMEOUT);
 }
 
-/* amrpc_reply_resend() in process context */
+/* often acknowledged already; otherwise somebody must ask */
+static void ask_later(struct amrpc_tx *tx, unsigned int ms)
+{
+	if (READ_ONCE(tx->state) != AMRPC_TX_REPLIED)
+		return;
+	spin_lock_bh(&tx->lock);
+	if (tx->state == AMRPC_TX_REPLIED)
+		amrpc_tx_arm(tx, ms);
+	spin_unlock_bh(&tx->lock);
+}
+
+/* amrpc_reply_resend() in process context, and the first copy of a kept reply */
 void amrpc_tx_work(struct work_struct *work)
 {
 	struct amrpc_tx *tx = container_of(work, struct amrpc_tx, work);
+	bool go, inval, first;
 	struct iov_iter it;
-	bool go, inval;
+	int err;
 
 	spin_lock_bh(&tx->lock);
 	go = tx->state == AMRPC_TX_REPLIED && tx->resend;
+	first = tx->unsent;
+	tx->unsent = false;
 	inval = tx->inval;
 	tx->resend = false;
 	tx->inval = false;
 	spin_unlock_bh(&tx->lock);
 	if (go) {
-		amrpc_count(tx->an, REPLY_RETRANS);
+		if (!first)
+			amrpc_count(tx->an, REPLY_RETRANS);
 		amrpc_buf_iter(tx->rep_data, &it);
-		if (send_reply(tx, &it, inval) == -EHOSTUNREACH)
+		err = send_reply(tx, &it, inval);
+		if (err == -EHOSTUNREACH || (first && err))
 			amrpc_tx_finish(tx, true);
+		else if (first)
+			ask_later(tx, tx->ask_ms);
 	}
 	amrpc_tx_put(tx);
 }
@@ -170,14 +189,27 @@ static int await_ack(struct amrpc_tx *tx, struct amoeba_putrep *p, const struct 
 	}
 }
 
+/* the reply is kept for the workqueue to send: count it; false: too much is kept already */
+static bool keep_reply(struct amrpc_tx *tx, size_t len, size_t most)
+{
+	struct amrpc_file *f = tx->file;
+
+	/* the last one may go beyond, so that poll(2) knows without its length */
+	if (atomic_long_add_return(len, &f->kept) - len < most)
+		return true;
+	atomic_long_sub(len, &f->kept);
+	return false;
+}
+
 static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
-			struct iov_iter *send)
+			struct iov_iter *send, size_t keep)
 {
 	struct amrpc_wire w = {
 		.kid = tx->kid, .type = tx->wide ? AMRPC_REPLY_WIDE : AMRPC_REPLY,
 		.tid = tx->key.tid, .dest = tx->client_idx, .from = tx->idx,
 	};
-	bool sync = len > AMRPC_REPLY_KEEP;
+	bool later = keep && amrpc_msg_hdr(tx->wide) + len > FLIP_ETH_PAYLOAD;
+	bool sync = len > AMRPC_REPLY_KEEP && !keep;
 	struct amrpc_buf *buf = NULL;
 	struct iov_iter it = *send;
 	struct amrpc_tx_act act;
@@ -187,26 +219,43 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 	err = amrpc_hdr_put(tx->rep + AMRPC_HDR, &p->hdr, tx->wide, true);
 	if (err)
 		return err;
+	if (later && !keep_reply(tx, len, keep))
+		return -EAGAIN;
 	if (len && !sync) {
 		buf = amrpc_buf_from_iter(send, len);
-		if (IS_ERR(buf))
+		if (IS_ERR(buf)) {
+			if (later)
+				atomic_long_sub(len, &tx->file->kept);
 			return PTR_ERR(buf);
+		}
 		amrpc_buf_iter(buf, &it);
 	}
 	spin_lock_bh(&tx->lock);
 	if (tx->state != AMRPC_TX_SERVING) {	/* given up meanwhile */
 		spin_unlock_bh(&tx->lock);
+		if (later)
+			atomic_long_sub(len, &tx->file->kept);
 		amrpc_buf_free(buf);
 		p->verdict = AMOEBA_RPC_FAILURE;
 		return 0;
 	}
 	tx->rep_data = buf;
 	tx->rep_len = len;
+	tx->kept = later;
 	act = amrpc_txfsm(&tx->m, tx->state, READ_ONCE(tx->file->dead), AMRPC_TX_IN_REPLY);
 	tx->sync = sync;
+	tx->unsent = later;
+	tx->resend = later;
+	tx->ask_ms = act.ms;
 	WRITE_ONCE(tx->state, AMRPC_TX_REPLIED);
 	spin_unlock_bh(&tx->lock);
 	p->verdict = AMOEBA_RPC_OK;
+	if (later) {
+		refcount_inc(&tx->ref);
+		if (!queue_work(tx->an->wq, &tx->work))
+			amrpc_tx_put(tx);
+		return 0;
+	}
 
 	err = send_reply(tx, &it, false);
 	if (err == -EFAULT || (sync && err)) {
@@ -221,13 +270,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 		p->verdict = AMOEBA_RPC_FAILURE;
 		return 0;
 	}
-	/* often acknowledged already; otherwise somebody must ask */
-	if (READ_ONCE(tx->state) != AMRPC_TX_REPLIED)
-		return sync ? await_ack(tx, p, send) : 0;
-	spin_lock_bh(&tx->lock);
-	if (tx->state == AMRPC_TX_REPLIED)
-		amrpc_tx_arm(tx, act.ms);
-	spin_unlock_bh(&tx->lock);
+	ask_later(tx, act.ms);
 	return sync ? await_ack(tx, p, send) : 0;
 }
 
@@ -298,12 +341,30 @@ void amrpc_served_end(struct amrpc_file *f, struct amrpc_tx *tx, int err)
 int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 		 struct iov_iter *send)
 {
+	return amrpc_putrep_keep(f, p, len, send, 0);
+}
+
+/**
+ * amrpc_putrep_keep() - answer a request without waiting for the network
+ * @f: open file that got it
+ * @p: argument; verdict is filled, and says less: a client that goes now may go unnoticed
+ * @len: bytes of the reply's data
+ * @send: over them
+ * @keep: while fewer bytes of replies larger than a packet are kept, for all transactions of the file, another
+ *	may be, until it is acknowledged; 0: wait, as amrpc_putrep() does
+ *
+ * Context: process, may sleep for memory. Return: as amrpc_putrep(), or -EAGAIN: too much is kept, now;
+ * with @keep the handle stays valid after every error.
+ */
+int amrpc_putrep_keep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
+		      struct iov_iter *send, size_t keep)
+{
 	struct amrpc_tx *tx = amrpc_served_claim(f, p->handle);
 	int err;
 
 	if (!tx)
 		return -ENOENT;
-	err = tx->call ? amrpc_local_reply(tx, p, len, send) : reply_remote(tx, p, len, send);
+	err = tx->call ? amrpc_local_reply(tx, p, len, send) : reply_remote(tx, p, len, send, keep);
 	amrpc_served_end(f, tx, err);
 	return err;
 }

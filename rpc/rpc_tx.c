@@ -7,6 +7,7 @@
  * one each. tx->file is set when it is accepted and dropped with the last reference.
  */
 #include <linux/jiffies.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
 
 #include "rpc.h"
@@ -97,6 +98,10 @@ void amrpc_tx_put(struct amrpc_tx *tx)
 	if (!refcount_dec_and_test(&tx->ref))
 		return;
 	amrpc_data_free(&tx->data);
+	if (tx->kept) {
+		atomic_long_sub(tx->rep_len, &tx->file->kept);
+		wake_up_interruptible_poll(&tx->file->wq, EPOLLOUT | EPOLLWRNORM);
+	}
 	amrpc_buf_free(tx->rep_data);
 	if (tx->file)
 		amrpc_file_put(tx->file);

@@ -321,6 +321,55 @@ struct amoeba_info {
 	__u32		max_listen;
 };
 
+/* ---- sockets ------------------------------------------------------------------------------------ */
+
+#define SOL_AMOEBA		1047	/* level of the control message */
+#define AMOEBA_MSG		1	/* its type: struct amoeba_msg, with every message but a plain request */
+
+/* flags of struct amoeba_msg, when a client sends */
+#define AMOEBA_MSG_INSECURE	0x1	/* as AMOEBA_TRANS_INSECURE */
+#define AMOEBA_MSG_REMOTE	0x2	/* as AMOEBA_TRANS_REMOTE */
+#define AMOEBA_MSG_CANCEL	0x4	/* no request: end all calls with this @handle; no data */
+#define AMOEBA_MSG_FLAGS	0x7
+
+#define AMOEBA_MSG_ROOM		32768	/* @room when it is 0, bytes: more than a classic peer sends */
+#define AMOEBA_MSG_MIN		112	/* its first version, bytes */
+
+/**
+ * struct amoeba_msg - control message of socket(flip_family(), SOCK_SEQPACKET, FLIPPROTO_RPC)
+ * @hdr: of the request or reply. Sent by a client: @hdr.port is used when the message has no address. Sent by
+ *	a server: the port may be anything
+ * @handle: client: its own choice, comes back with the reply and names the call to AMOEBA_MSG_CANCEL, which
+ *	wants one that is not 0; need not be unique. Server: names the transaction, goes back with the reply
+ * @len: received: full length of the data, bytes, though some of it was cut
+ * @verdict: client, received: AMOEBA_RPC_*; @hdr and the data are there with AMOEBA_RPC_OK only
+ * @error: client, received: 0, or the errno that ended the call (ERANGE, ENOMEM ...): @verdict says what is
+ *	known of it all the same
+ * @flags: sent by a client: AMOEBA_MSG_*; a server: zero; received: zero
+ * @out_flags: received: AMOEBA_OUT_*
+ * @locate_ms: sent by a client: as in struct amoeba_trans, 0: AMOEBA_LOCATE_MS
+ * @timeout_ms: sent by a client: as in struct amoeba_trans, 0: none
+ * @room: sent by a client: most bytes of the reply's data to be kept, the rest is cut; 0: AMOEBA_MSG_ROOM, or half
+ *	of SO_RCVBUF if that is less. So much of SO_RCVBUF is reserved until the reply is read
+ * @reserved: zero
+ *
+ * May grow at its end: the kernel wants AMOEBA_MSG_MIN bytes or more (EINVAL), and zeros in what it does not
+ * know (E2BIG). What is out only is not looked at when it is sent.
+ */
+struct amoeba_msg {
+	struct amoeba_header	hdr;
+	__aligned_u64		handle;
+	__aligned_u64		len;
+	__s32			verdict;
+	__s32			error;
+	__u32			flags;
+	__u32			out_flags;
+	__u32			locate_ms;
+	__u32			timeout_ms;
+	__u32			room;
+	__u32			reserved;
+};
+
 /*
  * The number block is 0xA6, 0x00 to 0x1f. The kernel dispatches on type and number only, the
  * size is taken from the request, so that structures can grow.
