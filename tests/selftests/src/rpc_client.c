@@ -8,12 +8,15 @@
  *
  * Makes @count calls, each beginning @gap_ms after the one before began or when that has ended,
  * whichever is later. One line each: "call N verdict V ms T rep_len L out_flags F" and the reply
- * header; out=FILE keeps the data of the last reply. Status 0 however the calls end, 1 when an
+ * header; RPC_SOCKET=1 in the environment: through a socket instead of the device. out=FILE keeps the data of the last reply. Status 0 however the calls end, 1 when an
  * ioctl gives an errno ("call N errno E"). usr1=1: handles SIGUSR1 and prints "signal" when it does.
  */
 #include "rpc_tool.h"
 
+#include <amoeba.h>
+#include <linux/flip.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 static void on_signal(int sig)
 {
@@ -24,8 +27,51 @@ static void on_signal(int sig)
 		_exit(3);
 }
 
+static int open_socket(void)
+{
+	int fd = socket(flip_family(), SOCK_SEQPACKET | SOCK_CLOEXEC, FLIPPROTO_RPC);
+
+	if (fd < 0)
+		DIE("a socket: %s", strerror(errno));
+	return fd;
+}
+
+/* AMOEBA_TRANS by an asynchronous call */
+static int socket_trans(int fd, struct amoeba_trans *t)
+{
+	struct amoeba_msg m = { .hdr = t->req, .flags = t->flags, .handle = 1 };
+	union { char buf[CMSG_SPACE(sizeof(m))]; struct cmsghdr align; } c = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)t->send.addr, t->send.len };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf,
+			     .msg_controllen = sizeof(c.buf) };
+	struct cmsghdr *h = CMSG_FIRSTHDR(&mh);
+
+	m.locate_ms = t->locate_ms;
+	m.timeout_ms = t->timeout_ms;
+	m.room = t->recv.len ? t->recv.len : 1;
+	h->cmsg_level = SOL_AMOEBA;
+	h->cmsg_type = AMOEBA_MSG;
+	h->cmsg_len = CMSG_LEN(sizeof(m));
+	memcpy(CMSG_DATA(h), &m, sizeof(m));
+	if (sendmsg(fd, &mh, 0) < 0)
+		return -1;
+	iov.iov_base = (void *)(uintptr_t)t->recv.addr;
+	iov.iov_len = t->recv.len;
+	mh.msg_controllen = sizeof(c.buf);
+	if (recvmsg(fd, &mh, 0) < 0)
+		return -1;
+	memcpy(&m, CMSG_DATA(h), sizeof(m));
+	t->rep = m.hdr;
+	t->verdict = m.verdict;
+	t->rep_len = m.len;
+	t->out_flags = m.out_flags;
+	errno = m.error;
+	return m.error ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
+	bool through_socket = getenv("RPC_SOCKET");
 	struct amoeba_trans t, proto = { 0 };
 	const char *v, *out = NULL;
 	size_t len = 0, room = 0;
@@ -63,7 +109,7 @@ int main(int argc, char **argv)
 	reply = calloc(1, room + 1);
 	if (!reply)
 		DIE("room=%zu: out of memory", room);
-	fd = rpc_open();
+	fd = through_socket ? open_socket() : rpc_open();
 	proto.send.addr = (uintptr_t)data;
 	proto.send.len = len;
 	proto.recv.addr = (uintptr_t)reply;
@@ -74,7 +120,7 @@ int main(int argc, char **argv)
 		start = rpc_ms();
 		next = start + gap;
 		t = proto;
-		if (ioctl(fd, AMOEBA_TRANS, &t) < 0) {
+		if ((through_socket ? socket_trans(fd, &t) : ioctl(fd, AMOEBA_TRANS, &t)) < 0) {
 			printf("call %u errno %d ms %.3f\n", n, errno, rpc_ms() - start);
 			status = 1;
 			continue;
