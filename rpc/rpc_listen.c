@@ -110,13 +110,14 @@ static struct amrpc_listen *ready_first(struct amrpc_file *f)
 	return node ? rb_entry(node, struct amrpc_listen, ready) : NULL;
 }
 
-/* the declared listen with the oldest request, its port->lock held; or NULL. file->lock held */
-static struct amrpc_listen *oldest(struct amrpc_file *f)
+/* does a declared listen have a request? With @tx its oldest is taken from it. file->lock held */
+static bool oldest(struct amrpc_file *f, struct amrpc_tx **tx)
 {
 	struct amrpc_listen *l;
+	bool found = false;
 	u64 seq;
 
-	while ((l = ready_first(f))) {
+	while (!found && (l = ready_first(f))) {
 		spin_lock(&l->port->lock);
 		if (!amrpc_port_peek(l, &seq)) {
 			amrpc_listen_unready(l);
@@ -124,11 +125,15 @@ static struct amrpc_listen *oldest(struct amrpc_file *f)
 			amrpc_listen_unready(l);
 			amrpc_listen_ready(l, seq);
 		} else {
-			return l;
+			found = true;
+			if (tx) {
+				*tx = amrpc_port_next(l);
+				amrpc_listen_take(l, *tx);
+			}
 		}
 		spin_unlock(&l->port->lock);
 	}
-	return NULL;
+	return found;
 }
 
 /* ---- declaring --------------------------------------------------------------------------------- */
@@ -282,17 +287,11 @@ void amrpc_listen_reap(struct amrpc_file *f)
  */
 struct amrpc_tx *amrpc_listened_next(struct amrpc_file *f)
 {
-	struct amrpc_listen *l;
 	struct amrpc_tx *tx = NULL;
 
 	amrpc_file_lives(f);
 	spin_lock_bh(&f->lock);
-	l = oldest(f);
-	if (l) {
-		tx = amrpc_port_next(l);
-		amrpc_listen_take(l, tx);
-		spin_unlock(&l->port->lock);
-	}
+	oldest(f, &tx);
 	spin_unlock_bh(&f->lock);
 	if (tx)
 		amrpc_tx_disarm(tx);
@@ -307,13 +306,11 @@ struct amrpc_tx *amrpc_listened_next(struct amrpc_file *f)
  */
 __poll_t amrpc_listen_poll(struct amrpc_file *f)
 {
-	struct amrpc_listen *l;
+	bool found;
 
 	amrpc_file_lives(f);
 	spin_lock_bh(&f->lock);
-	l = oldest(f);
-	if (l)
-		spin_unlock(&l->port->lock);
+	found = oldest(f, NULL);
 	spin_unlock_bh(&f->lock);
-	return l ? EPOLLIN | EPOLLRDNORM : 0;
+	return found ? EPOLLIN | EPOLLRDNORM : 0;
 }
