@@ -31,6 +31,7 @@
  *   tx->lock      tx->state afterwards, tx->m (its machine), reply
  *   call->lock    call->m (its machine), events, reply
  *   file->ready_lock  file->ready
+ *   file->owed_lock  replies whose ACK is put off; nothing is locked within
  *   Nothing is sent with one of them held.
  *
  * Who frees what
@@ -69,6 +70,7 @@
 #include <linux/flip.h>
 
 #include "rpc_fsm.h"
+#include "rpc_owed.h"
 #include "rpc_stat.h"
 #include "rpc_txfsm.h"
 #include "rpc_window.h"
@@ -196,6 +198,9 @@ struct amrpc_file {
 	struct flip_reass	*reass;
 	struct xarray		calls;		/* by client index */
 	struct amrpc_call	*spare;		/* one that has ended, for the next; xchg() */
+	spinlock_t		owed_lock;	/* rpc_ack.c */
+	struct amrpc_owed	owed;
+	struct timer_list	owed_timer;
 	struct xarray		served;		/* by server index */
 	atomic_t		next_handle;	/* generation of handles */
 	spinlock_t		lock;		/* listens, waiters, dead */
@@ -409,6 +414,15 @@ int amrpc_async_start(struct amrpc_async *a, struct amrpc_file *f);
 void amrpc_async_kick(struct amrpc_async *a);
 void amrpc_async_free(struct amrpc_async *a);
 
+/* ---- rpc_ack.c --------------------------------------------------------------------------------- */
+
+void amrpc_ack_reply(struct amrpc_file *f, const struct amrpc_wire *w, flip_addr_t peer, u32 flags);
+void amrpc_ack_later(struct amrpc_file *f, const struct amrpc_wire *w, flip_addr_t peer);
+bool amrpc_ack_with(struct amrpc_file *f, flip_addr_t peer, u32 *tid);
+void amrpc_ack_init(struct amrpc_file *f);
+void amrpc_ack_close(struct amrpc_file *f);
+void amrpc_ack_exit(struct amrpc_file *f);
+
 /* ---- rpc_local.c ------------------------------------------------------------------------------ */
 
 int amrpc_local_begin(struct amrpc_run *r);
@@ -591,6 +605,7 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 			  struct amrpc_data *d, const struct flip_rx *rx);
 bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 			  const struct flip_rx *rx);
+void amrpc_server_acked(struct amrpc_file *f, flip_addr_t peer, u32 tid);
 void amrpc_server_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 			      const struct flip_rx *rx, enum flip_undeliv why);
 void amrpc_tx_refuse(struct amrpc_tx *tx);

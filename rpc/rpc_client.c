@@ -223,6 +223,7 @@ static int make_request(struct amrpc_run *r)
 		.tid = call->tid, .from = call->idx,
 		.flags = (r->act.retrans ? AMRPC_F_RETRANS : 0) | kind(call),
 	};
+	u32 acked;
 	int err;
 
 	r->hlen = amrpc_msg_hdr(wide);
@@ -231,6 +232,14 @@ static int make_request(struct amrpc_run *r)
 		.dst = call->peer, .has_messid = true, .messid = flip_ep_messid(f->ep),
 		.flags = security(r->t) | (r->act.inval ? FLIP_SEND_INVAL : 0),
 	};
+	/* a copy that is lost takes it along: the server asks */
+	if (call->knows & AMRPC_KNOWS_ACKS && wide && !r->act.inval &&
+	    r->hlen + AMRPC_ACKS_LEN + r->len <= FLIP_ETH_PAYLOAD &&
+	    amrpc_ack_with(f, call->peer, &acked)) {
+		w.flags |= AMRPC_F_ACKS;
+		amrpc_acks_put(r->hdr + r->hlen, acked);
+		r->hlen += AMRPC_ACKS_LEN;
+	}
 
 	spin_lock_bh(&call->lock);
 	w.dest = amrpc_fsm_copy(&call->m, r->how.messid, r->hlen + r->len);

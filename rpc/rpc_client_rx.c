@@ -70,21 +70,10 @@ static void event_of(struct amrpc_call *call, u32 tid, unsigned int ev)
 	spin_unlock(&call->lock);
 }
 
-static void ack_reply(struct amrpc_file *f, const struct amrpc_wire *w, const struct flip_rx *rx,
-		      u32 flags)
-{
-	struct amrpc_wire a = {
-		.type = AMRPC_ACK, .tid = w->tid, .dest = w->from, .from = w->dest,
-	};
-
-	memcpy(&a.kid, f->an->kid, 8);
-	amrpc_send_ctl(f, rx->src, &a, flags, 0, NULL);
-}
-
 static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, struct amrpc_data *d,
 			  const struct flip_rx *rx, struct amrpc_call *call)
 {
-	u32 flags;
+	bool late, one;
 
 	amrpc_count(f->an, REPLY_RX);
 	if (call) {
@@ -109,17 +98,22 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 			}
 			call->data = *d;
 			memset(d, 0, sizeof(*d));
-			/* the original prepares the ACK of a one-packet reply with its REQUEST */
-			flags = call->data.msg ? 0 : FLIP_SEND_SECURITY;
+			late = call->knows & AMRPC_KNOWS_ACKS && rx->total <= FLIP_ETH_PAYLOAD;
+			one = !call->data.msg;
 			spin_unlock(&call->lock);
-			ack_reply(f, w, rx, flags);
+			/* before the thread can send its next request */
+			if (late)
+				amrpc_ack_later(f, w, rx->src);
+			else
+				/* the original prepares that of one packet with its REQUEST */
+				amrpc_ack_reply(f, w, rx->src, one ? FLIP_SEND_SECURITY : 0);
 			event_of(call, w->tid, AMRPC_EV_REPLY);
 			return;
 		}
 		spin_unlock(&call->lock);
 	}
 	/* an old one: its server only wants to hear that it arrived */
-	ack_reply(f, w, rx, 0);
+	amrpc_ack_reply(f, w, rx->src, 0);
 }
 
 /* RECEIVED(REPLY): NAK while we still wait for it, else ACK (facts 3.2) */

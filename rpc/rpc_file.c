@@ -38,6 +38,7 @@ static void destroy(struct amrpc_file *f)
 	struct amrpc_net *an = f->an;
 
 	rhashtable_remove_fast(&an->file_addrs, &f->by_addr, addr_params);
+	amrpc_ack_exit(f);
 	flip_ep_destroy(f->ep);
 	flip_reass_destroy(f->reass);
 	amrpc_spare_free(f);
@@ -172,6 +173,7 @@ struct amrpc_file *amrpc_kopen(struct net *net)
 	INIT_LIST_HEAD(&f->waiters);
 	init_waitqueue_head(&f->wq);
 	INIT_WORK(&f->free_work, file_free);
+	amrpc_ack_init(f);
 	xa_init_flags(&f->calls, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&f->served, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	f->reass = flip_reass_create(net, AMRPC_REASS_BYTES, AMRPC_REASS_MSGS);
@@ -232,6 +234,7 @@ void amrpc_file_put(struct amrpc_file *f)
 void amrpc_file_close(struct amrpc_file *f)
 {
 	amrpc_server_close(f);
+	amrpc_ack_close(f);
 	amrpc_file_put(f);
 }
 

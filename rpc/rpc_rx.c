@@ -22,8 +22,7 @@ static bool length_ok(const struct amrpc_wire *w, u32 total)
 	case AMRPC_REPLY:
 	case AMRPC_REQUEST_WIDE:
 	case AMRPC_REPLY_WIDE:
-		return total >= amrpc_msg_hdr(amrpc_is_wide(w->type)) &&
-		       total - amrpc_msg_hdr(amrpc_is_wide(w->type)) <= AMOEBA_MAX_DATA;
+		return total >= amrpc_hdr_len(w) && total - amrpc_hdr_len(w) <= AMOEBA_MAX_DATA;
 	case AMRPC_FORWARD:
 		return total == AMRPC_HDR + 8;
 	default:
@@ -40,6 +39,18 @@ bool amrpc_data_hdr(const struct amrpc_data *d, const struct amrpc_wire *w,
 					 amrpc_msg_hdr(amrpc_is_wide(w->type)) - AMRPC_HDR, buf);
 
 	return p && amrpc_hdr_get(p, w, h);
+}
+
+/* the request says that an earlier reply has arrived, whatever becomes of itself */
+static void acknowledged(struct amrpc_file *f, const struct amrpc_data *d,
+			 const struct flip_rx *rx)
+{
+	u8 buf[AMRPC_ACKS_LEN];
+	const u8 *p = skb_header_pointer(first(d), AMRPC_HDR + AMRPC_WIDE_HDR, sizeof(buf), buf);
+
+	/* a first packet that short, of several: its server will ask */
+	if (p)
+		amrpc_server_acked(f, rx->src, amrpc_acks_get(p));
 }
 
 /* a whole message; @d is left to the caller but for what was taken out of it */
@@ -64,12 +75,14 @@ static void dispatch(struct amrpc_file *f, struct amrpc_data *d, const struct fl
 	switch (w.type) {
 	case AMRPC_REQUEST:
 	case AMRPC_REQUEST_WIDE:
-		d->len = rx->total - amrpc_msg_hdr(amrpc_is_wide(w.type));
+		d->len = rx->total - amrpc_hdr_len(&w);
+		if (amrpc_has_acks(&w))
+			acknowledged(f, d, rx);
 		amrpc_server_request(f, &w, d, rx);
 		return;
 	case AMRPC_REPLY:
 	case AMRPC_REPLY_WIDE:
-		d->len = rx->total - amrpc_msg_hdr(amrpc_is_wide(w.type));
+		d->len = rx->total - amrpc_hdr_len(&w);
 		amrpc_client_receive(f, &w, d, rx);
 		return;
 	case AMRPC_HEREIS:

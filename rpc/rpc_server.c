@@ -271,6 +271,34 @@ static void tx_event(struct amrpc_tx *tx, enum amrpc_tx_in in)
 		amrpc_reply_resend(tx, act.inval);
 }
 
+/* ACK or NAK of a reply; bottom halves off, rcu_read_lock(); false: there is no such one */
+static bool reply_event(struct amrpc_net *an, flip_addr_t peer, u32 tid, enum amrpc_tx_in in)
+{
+	struct amrpc_tx *tx = amrpc_tx_find(an, peer, tid);
+
+	if (!tx || READ_ONCE(tx->state) != AMRPC_TX_REPLIED || !refcount_inc_not_zero(&tx->ref)) {
+		amrpc_count(an, DROP_NOTX);
+		return false;
+	}
+	tx_event(tx, in);
+	amrpc_tx_put(tx);
+	return true;
+}
+
+/**
+ * amrpc_server_acked() - a request of the same client said that a reply has arrived
+ * @f: file
+ * @peer: FLIP address of the client
+ * @tid: the reply's transaction
+ *
+ * Context: bottom halves off, rcu_read_lock().
+ */
+void amrpc_server_acked(struct amrpc_file *f, flip_addr_t peer, u32 tid)
+{
+	if (reply_event(f->an, peer, tid, AMRPC_TX_IN_ACK))
+		amrpc_count(f->an, ACK_TAKEN);
+}
+
 /**
  * amrpc_server_receive() - a message that concerns transactions this file serves
  * @f: file
@@ -307,14 +335,8 @@ bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 	case AMRPC_NAK:
 		if (w->dest < AMRPC_SERVER_IDX)
 			return false;
-		tx = amrpc_tx_find(an, rx->src, w->tid);
-		if (!tx || READ_ONCE(tx->state) != AMRPC_TX_REPLIED ||
-		    !refcount_inc_not_zero(&tx->ref)) {
-			amrpc_count(an, DROP_NOTX);
-			return true;
-		}
-		tx_event(tx, w->type == AMRPC_ACK ? AMRPC_TX_IN_ACK : AMRPC_TX_IN_NAK);
-		amrpc_tx_put(tx);
+		reply_event(an, rx->src, w->tid,
+			    w->type == AMRPC_ACK ? AMRPC_TX_IN_ACK : AMRPC_TX_IN_NAK);
 		return true;
 	}
 	return false;

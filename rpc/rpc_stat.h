@@ -27,6 +27,9 @@
 	X(REPLY_TX, "replies_sent", "REPLY messages")					\
 	X(REPLY_RETRANS, "replies_resent", "of them, repetitions")			\
 	X(REPLY_RX, "replies_received", "whole REPLY messages")				\
+	X(ACK_OWED, "acks_owed", "acknowledgements of replies put off")			\
+	X(ACK_WITH, "acks_with_request", "of them, sent with a request")			\
+	X(ACK_TAKEN, "acks_taken", "replies acknowledged by a request of their client")	\
 	X(RECEIVED_TX, "received_sent", "RECEIVED probes sent")				\
 	X(ENQUIRE_TX, "enquire_sent", "ENQUIRE probes sent")				\
 	X(SIGNAL_TX, "signals_sent", "of them, with a signal for the server")		\

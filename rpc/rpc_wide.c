@@ -100,6 +100,24 @@ bool amrpc_wide_get(const u8 *p, struct amoeba_header *h)
 }
 EXPORT_SYMBOL_IF_KUNIT(amrpc_wide_get);
 
+/**
+ * amrpc_acks_put() - name the transaction a request acknowledges
+ * @p: 8 bytes, behind the wide header
+ * @tid: transaction
+ */
+void amrpc_acks_put(u8 *p, u32 tid)
+{
+	put_unaligned_le64(tid, p);
+}
+EXPORT_SYMBOL_IF_KUNIT(amrpc_acks_put);
+
+/* and which one does it? */
+u32 amrpc_acks_get(const u8 *p)
+{
+	return get_unaligned_le32(p);
+}
+EXPORT_SYMBOL_IF_KUNIT(amrpc_acks_get);
+
 /* ---- either form --------------------------------------------------------------------------- */
 
 /* amrpc_classic_fits(), or amrpc_wide_fits() */

@@ -11,7 +11,8 @@
 #define AMRPC_CLASSIC_HDR	32	/* bytes of the classic transaction header */
 #define AMRPC_MSG_HDR		(AMRPC_HDR + AMRPC_CLASSIC_HDR)	/* before the data */
 #define AMRPC_WIDE_HDR		64	/* bytes of the wide transaction header */
-#define AMRPC_MSG_HDR_MAX	(AMRPC_HDR + AMRPC_WIDE_HDR)
+#define AMRPC_ACKS_LEN		8	/* behind the wide header of a REQUEST with AMRPC_F_ACKS */
+#define AMRPC_MSG_HDR_MAX	(AMRPC_HDR + AMRPC_WIDE_HDR + AMRPC_ACKS_LEN)
 
 enum amrpc_type {
 	AMRPC_LOCATE	= 1,
@@ -36,6 +37,11 @@ enum amrpc_type {
 #define AMRPC_F_REPLY		0x08
 #define AMRPC_F_SIGTRANS	0x10
 /*
+ * REQUEST_WIDE: behind the wide header is the tid of a transaction of the same two addresses whose
+ * reply has arrived (4 bytes, little-endian; 4 more are zero, and ignored). Means nothing elsewhere.
+ */
+#define AMRPC_F_ACKS		0x20
+/*
  * LOCATE, and HEREIS in answer to one that has it: the sender is our kind. Originals write the byte
  * whole and test only the bits above (design: wire).
  */
@@ -48,7 +54,8 @@ enum amrpc_type {
  */
 #define AMRPC_KNOWS		4
 #define AMRPC_KNOWS_WIDE	0x01	/* REQUEST_WIDE, REPLY_WIDE */
-#define AMRPC_KNOWS_ALL		AMRPC_KNOWS_WIDE
+#define AMRPC_KNOWS_ACKS	0x04	/* AMRPC_F_ACKS, and that an ACK may come later */
+#define AMRPC_KNOWS_ALL		(AMRPC_KNOWS_WIDE | AMRPC_KNOWS_ACKS)
 
 /**
  * struct amrpc_wire - an RPC header in host byte order
@@ -104,7 +111,19 @@ static inline bool amrpc_is_reply(u8 type)
 /* bytes in front of the data */
 static inline unsigned int amrpc_msg_hdr(bool wide)
 {
-	return wide ? AMRPC_MSG_HDR_MAX : AMRPC_MSG_HDR;
+	return wide ? AMRPC_HDR + AMRPC_WIDE_HDR : AMRPC_MSG_HDR;
+}
+
+/* does the message acknowledge another one? */
+static inline bool amrpc_has_acks(const struct amrpc_wire *w)
+{
+	return w->type == AMRPC_REQUEST_WIDE && w->flags & AMRPC_F_ACKS;
+}
+
+/* the same of a message that has come */
+static inline unsigned int amrpc_hdr_len(const struct amrpc_wire *w)
+{
+	return amrpc_msg_hdr(amrpc_is_wide(w->type)) + (amrpc_has_acks(w) ? AMRPC_ACKS_LEN : 0);
 }
 
 int amrpc_classic_fits(const struct amoeba_header *h, bool reply);
@@ -115,6 +134,8 @@ int amrpc_wide_put(u8 *p, const struct amoeba_header *h);
 bool amrpc_wide_get(const u8 *p, struct amoeba_header *h);
 int amrpc_hdr_fits(const struct amoeba_header *h, bool wide, bool reply);
 int amrpc_hdr_put(u8 *p, const struct amoeba_header *h, bool wide, bool reply);
+void amrpc_acks_put(u8 *p, u32 tid);
+u32 amrpc_acks_get(const u8 *p);
 bool amrpc_hdr_get(const u8 *p, const struct amrpc_wire *w, struct amoeba_header *h);
 const char *amrpc_type_name(u8 type);
 

@@ -210,6 +210,34 @@ static void either_form(struct kunit *test)
 	}
 }
 
+/* which messages acknowledge another one, and where their data begins */
+static void wire_acks(struct kunit *test)
+{
+	static const struct {
+		u8 type, flags;
+		unsigned int len;
+	} lines[] = {
+		{ AMRPC_REQUEST, 0, 56 }, { AMRPC_REQUEST, AMRPC_F_ACKS, 56 },
+		{ AMRPC_REPLY, AMRPC_F_ACKS, 56 }, { AMRPC_REQUEST_WIDE, 0, 88 },
+		{ AMRPC_REQUEST_WIDE, AMRPC_F_OURS, 88 }, { AMRPC_REQUEST_WIDE, AMRPC_F_ACKS, 96 },
+		{ AMRPC_REPLY_WIDE, AMRPC_F_ACKS, 88 },
+	};
+	static const u8 bytes[AMRPC_ACKS_LEN] = { 0x78, 0x56, 0x34, 0x12 };
+	u8 p[AMRPC_ACKS_LEN];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct amrpc_wire w = { .type = lines[i].type, .flags = lines[i].flags };
+
+		KUNIT_EXPECT_EQ_MSG(test, lines[i].len, amrpc_hdr_len(&w), "line %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, lines[i].len == 96, amrpc_has_acks(&w), "line %u", i);
+	}
+	memset(p, 0xee, sizeof(p));
+	amrpc_acks_put(p, 0x12345678);
+	KUNIT_EXPECT_EQ(test, 0, memcmp(p, bytes, sizeof(p)));
+	p[5] = 1;	/* is ignored */
+	KUNIT_EXPECT_EQ(test, 0x12345678U, amrpc_acks_get(p));
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(wire_captured),
 	KUNIT_CASE(wire_bigendian),
@@ -218,6 +246,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wide_holds_classic),
 	KUNIT_CASE(wide_malformed),
 	KUNIT_CASE(either_form),
+	KUNIT_CASE(wire_acks),
 	KUNIT_CASE(wire_names),
 	{ }
 };

@@ -148,7 +148,7 @@ def more(frame, total):
     if kind in (fw.RPC_REQUEST, fw.RPC_REPLY):
         text += f" data={total - 56}"
     elif kind in (fw.RPC_REQUEST_WIDE, fw.RPC_REPLY_WIDE):
-        text += f" data={total - 88}"
+        text += f" data={total - (96 if 'rpc.acks' in frame else 88)}"
     return text
 
 

@@ -156,9 +156,10 @@ def rpc_cases(out):
 
 def rpc_ours(out, ack, context):
     """the types of our kind"""
-    def of(rtype, body):
+    def of(rtype, body, flags=0):
         raw = bytearray(ack.raw[56:80]) + body
         raw[14], raw[16] = rtype, 99		# a transaction of its own
+        raw[15] |= flags
         return bytes(raw)
 
     wide = b"port12\0\0signat\0\0" + bytes(48)
@@ -171,6 +172,11 @@ def rpc_ours(out, ack, context):
         out.changed(f"byte {at} of a wide header", "bad.wide", ack, *context,
                     payload=of(32, bytes(bad)))
     out.changed("REQUEST_WIDE cut", "bad.length", ack, *context, payload=of(32, wide[:63]))
+    acks = bytes([98]) + bytes(7)
+    out.changed("REQUEST_WIDE that acknowledges", "", ack, *context,
+                payload=of(32, wide + acks + b"data", 0x20))
+    out.changed("REQUEST_WIDE that acknowledges, cut", "bad.length", ack, *context,
+                payload=of(32, wide + acks[:7], 0x20))
     out.changed("REPLY_WIDE cut", "bad.length note.unseen", ack, *context,
                 payload=of(33, wide[:32]))
 

@@ -31,7 +31,8 @@ LOCATE, HEREIS, UNIDATA, MULTIDATA, NOTHERE, UNTRUSTED = range(1, 7)
 (RPC_LOCATE, RPC_HEREIS, RPC_REQUEST, RPC_REPLY, RPC_ACK, RPC_NAK, RPC_ENQUIRE, RPC_ALIVE,
  RPC_RECEIVED, RPC_FORWARD, RPC_FAIL) = range(1, 12)
 RPC_REQUEST_WIDE, RPC_REPLY_WIDE = 32, 33	# of our kind only: Documentation/wire.rst
-RPC_OURS, RPC_KNOWS_WIDE = 0x80, 0x01		# flag of LOCATE and HEREIS, and byte 4 of their kid
+RPC_ACKS = 0x20				# flag of REQUEST_WIDE: 8 bytes more, the tid of another one
+RPC_OURS, RPC_KNOWS_WIDE, RPC_KNOWS_ACKS = 0x80, 0x01, 0x04		# flag of LOCATE and HEREIS, and byte 4 of their kid
 FLIP_BIGENDIAN = RPC_BIGENDIAN = 0x01
 FLIP_UNSAFE = 0x20
 RPC_REPLY_HALF = 0x08	# what a RECEIVED asks about
@@ -237,6 +238,9 @@ class Frame:
                 self._add("wide." + name, at, size, kind)
                 at += size
             off += 64
+            if rtype == RPC_REQUEST_WIDE and self["rpc.flags"] & RPC_ACKS and length >= 96:
+                self._add("rpc.acks", off, 4, "<")
+                off += 8
         elif rtype == RPC_FORWARD and length >= 32:
             self._add("forward.address", off, 8)
             off += 8

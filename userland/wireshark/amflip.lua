@@ -54,8 +54,8 @@ local RPC_LOCATE, RPC_HEREIS, RPC_REQUEST, RPC_REPLY, RPC_ACK, RPC_NAK, RPC_ENQU
 local RPC_REQUEST_WIDE, RPC_REPLY_WIDE = 32, 33
 
 local RPC_FLAGS = { { 0x01, "BIGENDIAN" }, { 0x02, "RETRANS" }, { 0x04, "REQUEST" },
-	{ 0x08, "REPLY" }, { 0x10, "SIGTRANS" }, { 0x80, "OURS" } }
-local KNOWS = { { 0x01, "WIDE" } }
+	{ 0x08, "REPLY" }, { 0x10, "SIGTRANS" }, { 0x20, "ACKS" }, { 0x80, "OURS" } }
+local KNOWS = { { 0x01, "WIDE" }, { 0x04, "ACKS" } }
 
 local GRP_NAMES = { [0] = "LOCATE", "HEREIS", "JOINREQ", "JOIN", "LEAVEREQ", "LEAVE", "BCASTREQ",
 	"BCAST", "ACK", "RETRANS", "SYNC", "STATE", "REFORMREQ", "VOTE", "RESULT", "RESULTACK",
@@ -84,6 +84,7 @@ local STATUSES = { [0] = "OK", [-1] = "RPC_FAILURE", [-2] = "RPC_NOTFOUND",
 
 local ETHERTYPE = 0x8146
 local FC_LEN, HDR_LEN, RPC_LEN, CLASSIC_LEN, WIDE_LEN, GRP_LEN = 2, 40, 24, 32, 64, 20
+local ACKS_LEN = 8	-- behind the wide header of a REQUEST that acknowledges another one
 local MAX_HOPS = 25				-- 26 in a LOCATE that no cache may answer
 local MAX_TOTAL = 1024 * 1024 * 1024 + 128
 local CREDITS = 64				-- 8 from originals
@@ -154,6 +155,7 @@ field("uint32", "rpc.tid", "Transaction id", base.DEC)
 field("uint16", "rpc.dest", "Destination index", base.DEC)
 field("uint16", "rpc.from", "Source index", base.DEC)
 field("bytes", "rpc.forward", "Forwarded to address")
+field("uint32", "rpc.acks", "Acknowledges transaction id", base.DEC)
 field("framenum", "rpc.response_in", "Response in frame", base.NONE, frametype.RESPONSE)
 field("framenum", "rpc.response_to", "Response to frame", base.NONE, frametype.REQUEST)
 field("relative_time", "rpc.response_time", "Response after")
@@ -563,7 +565,14 @@ on[RPC_FAIL] = function(p, m)
 	end
 end
 
-on[RPC_REQUEST_WIDE] = on[RPC_REQUEST]
+on[RPC_REQUEST_WIDE] = function(p, m)
+	local before = m.acks and S.calls[p.src .. m.acks]
+
+	on[RPC_REQUEST](p, m)
+	if before and before.server == p.dst then
+		acknowledge(m, before.reply)
+	end
+end
 on[RPC_REPLY_WIDE] = on[RPC_REPLY]
 
 local REFERS = { [RPC_HEREIS] = true, [RPC_REPLY] = true, [RPC_REPLY_WIDE] = true,
@@ -680,16 +689,26 @@ local HAS_DATA = { [RPC_REQUEST] = true, [RPC_REPLY] = true, [RPC_REQUEST_WIDE] 
 local HAS_PORT = { [RPC_LOCATE] = true, [RPC_HEREIS] = true, [RPC_REQUEST] = true,
 	[RPC_REQUEST_WIDE] = true }
 
+-- does it acknowledge another transaction behind its header?
+local function has_acks(kind, flags)
+	return kind == RPC_REQUEST_WIDE and has(flags, 0x20)
+end
+
+local function least_of(kind, flags)
+	return (RPC_TOTAL[kind] or RPC_LEN) + (has_acks(kind, flags) and ACKS_LEN or 0)
+end
+
 -- Can a unicast payload be an RPC message?
 local function looks_like_rpc(tvb, off, fin, total)
 	if fin - off < RPC_LEN then
 		return false
 	end
 	local kind, flags = tvb(off + 14, 1):uint(), tvb(off + 15, 1):uint()
-	if not RPC_NAMES[kind] or kind == RPC_LOCATE or has(flags, 0x20) or has(flags, 0x40) then
+	if not RPC_NAMES[kind] or kind == RPC_LOCATE or has(flags, 0x40) or
+	   has(flags, 0x20) and not has_acks(kind, flags) then
 		return false
 	end
-	local least = RPC_TOTAL[kind] or RPC_LEN
+	local least = least_of(kind, flags)
 	return total == least or HAS_DATA[kind] and total > least
 end
 
@@ -728,6 +747,10 @@ local function rpc_message(p, tvb, off, be, kind, flags)
 	if kind == RPC_FORWARD and off + RPC_LEN + 8 <= tvb:len() then
 		m.forward = hex(tvb(off + RPC_LEN, 8))
 	end
+	local at = off + RPC_LEN + WIDE_LEN
+	if has_acks(kind, flags) and at + ACKS_LEN <= tvb:len() then
+		m.acks = "/" .. tvb(at, 4):le_uint()
+	end
 	frame.rpc = m
 	if message then
 		message.rpc = m
@@ -749,7 +772,7 @@ local function dissect_rpc(p, tvb, off, fin, whole)
 	end
 	local kind, flags = tvb(off + 14, 1):uint(), tvb(off + 15, 1):uint()
 	local be = has(flags, 0x01)
-	local least = RPC_TOTAL[kind] or RPC_LEN
+	local least = least_of(kind, flags)
 	local port = hex(tvb(off + 8, 6))
 
 	local kid = add(tree, "rpc.kid", tvb(off, 8))
@@ -790,6 +813,10 @@ local function dissect_rpc(p, tvb, off, fin, whole)
 				reply and "status" or "cmd", value, name and " " .. name or "",
 				total - least)
 			off = off + WIDE_LEN
+			if has_acks(kind, flags) and room(tree, tvb, off, ACKS_LEN, fin, "acknowledged") then
+				add(tree, "rpc.acks", tvb(off, 4), false)
+				off = off + ACKS_LEN
+			end
 		else
 			off = fin
 		end

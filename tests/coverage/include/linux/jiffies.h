@@ -4,6 +4,7 @@
 
 #define HZ			250
 #define time_after(a, b)	((long)((b) - (a)) < 0)
+#define time_before(a, b)	time_after(b, a)
 
 static inline unsigned int jiffies_to_msecs(unsigned long j)
 {
