@@ -191,6 +191,10 @@ void amrpc_data_free(struct amrpc_data *d);
 
 /* ---- rpc_file.c ----------------------------------------------------------------------------- */
 
+/* requests in work at a time that are found fastest */
+#define AMRPC_SERVED_LOW	16
+#define AMRPC_SERVED_ALL	((1UL << AMRPC_SERVED_LOW) - 1)
+
 struct amrpc_file {
 	refcount_t		ref;
 	struct amrpc_net	*an;
@@ -201,7 +205,9 @@ struct amrpc_file {
 	spinlock_t		owed_lock;	/* rpc_ack.c */
 	struct amrpc_owed	owed;
 	struct timer_list	owed_timer;
-	struct xarray		served;		/* by server index */
+	struct xarray		served;		/* by server index: rpc_served.c */
+	struct amrpc_tx		*served_low[AMRPC_SERVED_LOW];	/* the first of them */
+	unsigned long		served_used;	/* which of @served_low are */
 	atomic_t		next_handle;	/* generation of handles */
 	spinlock_t		lock;		/* listens, waiters, dead */
 	struct list_head	listens;
@@ -599,7 +605,7 @@ void amrpc_txs_kill(struct amrpc_net *an);
 int amrpc_txs_init(struct amrpc_net *an);
 void amrpc_txs_exit(struct amrpc_net *an);
 
-/* ---- rpc_server.c, rpc_getreq.c, rpc_reply.c ---------------------------------------------------- */
+/* ---- rpc_server.c, rpc_getreq.c, rpc_served.c, rpc_reply.c ---------------------------------------------------- */
 
 void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 			  struct amrpc_data *d, const struct flip_rx *rx);
@@ -620,6 +626,12 @@ int amrpc_putrep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 		 struct iov_iter *send);
 int amrpc_putrep_keep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 		      struct iov_iter *send, size_t keep);
+void amrpc_served_init(struct amrpc_file *f);
+void amrpc_served_exit(struct amrpc_file *f);
+int amrpc_served_add(struct amrpc_file *f, struct amrpc_tx *tx, u32 *idx);
+struct amrpc_tx *amrpc_served_get(struct amrpc_file *f, u32 idx);
+void amrpc_served_del(struct amrpc_file *f, u32 idx);
+struct amrpc_tx *amrpc_served_take(struct amrpc_file *f);
 struct amrpc_tx *amrpc_served_claim(struct amrpc_file *f, u64 handle);
 void amrpc_served_end(struct amrpc_file *f, struct amrpc_tx *tx, int err);
 void amrpc_reply_resend(struct amrpc_tx *tx, bool inval);

@@ -42,9 +42,9 @@ static void destroy(struct amrpc_file *f)
 	flip_ep_destroy(f->ep);
 	flip_reass_destroy(f->reass);
 	amrpc_spare_free(f);
-	WARN_ON_ONCE(!xa_empty(&f->calls) || !xa_empty(&f->served));
+	WARN_ON_ONCE(!xa_empty(&f->calls));
 	xa_destroy(&f->calls);
-	xa_destroy(&f->served);
+	amrpc_served_exit(f);
 
 	spin_lock_bh(&an->files_lock);
 	list_del(&f->node);
@@ -175,7 +175,7 @@ struct amrpc_file *amrpc_kopen(struct net *net)
 	INIT_WORK(&f->free_work, file_free);
 	amrpc_ack_init(f);
 	xa_init_flags(&f->calls, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
-	xa_init_flags(&f->served, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
+	amrpc_served_init(f);
 	f->reass = flip_reass_create(net, AMRPC_REASS_BYTES, AMRPC_REASS_MSGS);
 	if (!f->reass)
 		goto free;

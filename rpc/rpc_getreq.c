@@ -341,8 +341,7 @@ next:
 
 	/* our reference passes to f->served; keep one while we work */
 	refcount_inc(&tx->ref);
-	err = xa_alloc_bh(&f->served, &idx, tx, XA_LIMIT(0, AMRPC_MAX_OPEN - 1),
-			  GFP_KERNEL_ACCOUNT);
+	err = amrpc_served_add(f, tx, &idx);
 	if (err) {
 		requeue(tx);
 		amrpc_tx_put(tx);
@@ -353,7 +352,7 @@ next:
 	err = tx->straight ? amrpc_straight_take(tx, &to) : min(amrpc_data_copy(&tx->data, &to), 0L);
 	if (err == -EAGAIN) {
 		/* its client has to hand the data over, or is gone: not executed, the next one */
-		xa_erase_bh(&f->served, idx);
+		amrpc_served_del(f, idx);
 		amrpc_listen_released(tx);
 		amrpc_straight_miss(tx);
 		amrpc_tx_put(tx);
@@ -362,7 +361,7 @@ next:
 		goto next;
 	}
 	if (err) {
-		xa_erase_bh(&f->served, idx);
+		amrpc_served_del(f, idx);
 		requeue(tx);
 		amrpc_tx_put(tx);
 		return err;
@@ -462,7 +461,6 @@ void amrpc_server_close(struct amrpc_file *f)
 	struct amrpc_tx *tx;
 	LIST_HEAD(listens);
 	LIST_HEAD(queue);
-	unsigned long idx;
 
 	spin_lock_bh(&f->lock);
 	f->dead = true;
@@ -474,8 +472,7 @@ void amrpc_server_close(struct amrpc_file *f)
 		amrpc_listen_free(l, &queue);
 	spin_unlock_bh(&f->an->ports_lock);
 	amrpc_give_back(&queue);
-	xa_for_each(&f->served, idx, tx) {
-		xa_erase_bh(&f->served, idx);
+	while ((tx = amrpc_served_take(f))) {
 		abandon(tx);
 		amrpc_tx_put(tx);
 	}

@@ -290,7 +290,7 @@ struct amrpc_tx *amrpc_served_claim(struct amrpc_file *f, u64 handle)
 	if (!handle)
 		return NULL;
 	xa_lock_bh(&f->served);
-	tx = xa_load(&f->served, handle & 0xffff);
+	tx = amrpc_served_get(f, handle & 0xffff);
 	if (tx && (tx->handle != handle || tx->claimed))
 		tx = NULL;
 	if (tx) {
@@ -320,7 +320,7 @@ void amrpc_served_end(struct amrpc_file *f, struct amrpc_tx *tx, int err)
 		xa_unlock_bh(&f->served);
 	} else {
 		amrpc_listen_released(tx);
-		xa_erase_bh(&f->served, tx->handle & 0xffff);
+		amrpc_served_del(f, tx->handle & 0xffff);
 		amrpc_tx_put(tx);
 	}
 	amrpc_tx_put(tx);
