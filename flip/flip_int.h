@@ -561,6 +561,7 @@ bool flip_locate_join(struct flip_ns *ns, const struct flip_want *w, struct sk_b
 int flip_locate_wait(struct flip_ns *ns, const struct flip_want *w, long *tmo);
 void flip_locate_found(struct flip_ns *ns, flip_addr_t addr);
 void flip_locate_drop_ep(struct flip_ns *ns, const struct flip_ep *ep);
+void flip_locate_restart(struct flip_ns *ns);
 
 static inline bool flip_locate_pending(const struct flip_ns *ns)
 {

@@ -527,6 +527,36 @@ int flip_locate_wait(struct flip_ns *ns, const struct flip_want *want, long *tmo
 	return err;
 }
 
+/**
+ * flip_locate_restart() - a network has come up, and what is looked for may be on it
+ * @ns: namespace
+ *
+ * Who is patient asks every 12.8 s in the end; all are asked for now, as when they began, but for those
+ * asked for in the last 100 ms: a device that comes and goes makes no more LOCATEs than somebody
+ * new who joins. Context: any but hard interrupt.
+ */
+void flip_locate_restart(struct flip_ns *ns)
+{
+	u16 first = flip_network_least_weight(ns);
+	struct flip_locate *l;
+	unsigned int i;
+
+	if (!flip_locate_pending(ns))
+		return;
+	spin_lock_bh(&ns->locate_lock);
+	for (i = 0; i < ARRAY_SIZE(ns->locates); i++) {
+		hlist_for_each_entry(l, &ns->locates[i], node) {
+			if (list_empty(&l->waiters) ||
+			    time_before(jiffies, l->last + msecs_to_jiffies(FLIP_LOCATE_MS_MIN)))
+				continue;
+			flip_schedule_start(&l->sched, l->sched.forced, first);
+			l->next = jiffies;
+			flip_locate_arm(l);
+		}
+	}
+	spin_unlock_bh(&ns->locate_lock);
+}
+
 /* an endpoint goes: its messages with it */
 void flip_locate_drop_ep(struct flip_ns *ns, const struct flip_ep *ep)
 {

@@ -118,7 +118,9 @@ static void flip_network_update(struct flip_network *n)
 		return;
 	WRITE_ONCE(n->running, can);
 	trace_flip_network(n, can);
-	if (!can)
+	if (can)
+		flip_locate_restart(n->ns);
+	else
 		flip_neigh_flush(n->ns, n, false);
 	flip_nl_notify_net(n, can ? FLIP_CMD_NET_UP_NTF : FLIP_CMD_NET_DOWN_NTF, GFP_KERNEL);
 }
@@ -186,6 +188,8 @@ struct flip_network *flip_network_add(struct flip_ns *ns, struct net_device *dev
 	trace_flip_network(n, n->running);
 	if (ns->n_networks == 1)
 		queue_delayed_work(flip_wq, &ns->sweep, FLIP_SWEEP_S * HZ);
+	if (n->running)
+		flip_locate_restart(ns);
 	flip_nl_notify_net(n, FLIP_CMD_NET_UP_NTF, GFP_KERNEL);
 	return n;
 
