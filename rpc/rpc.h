@@ -89,6 +89,7 @@
 #define AMRPC_REPLY_KEEP	(64U << 10)	/* larger replies: putrep waits for the ACK */
 #define AMRPC_REASS_BYTES	(2ULL * AMOEBA_MAX_DATA)
 #define AMRPC_REASS_MSGS	256
+#define AMRPC_PARTS_MS		400	/* before RECEIVED(REPLY): whoever has a part of it asks for the rest */
 #define AMRPC_MAX_OPEN		16384		/* calls, and transactions served, per file */
 #define AMRPC_MAX_IOV		1024
 
@@ -201,6 +202,7 @@ struct amrpc_file {
 	struct flip_ep		*ep;
 	struct flip_reass	*reass;
 	struct xarray		calls;		/* by client index */
+	struct xarray		sent;		/* what may be asked for again, by FLIP message id */
 	struct amrpc_call	*spare;		/* one that has ended, for the next; xchg() */
 	spinlock_t		owed_lock;	/* rpc_ack.c */
 	struct amrpc_owed	owed;
@@ -248,6 +250,44 @@ void amrpc_files_exit(struct amrpc_net *an);
 struct amrpc_file *amrpc_file_find(struct amrpc_net *an, flip_addr_t addr);
 void amrpc_files_kill(struct amrpc_net *an);
 
+/* ---- rpc_resend.c: parts of a message again --------------------------------------------------- */
+
+/**
+ * struct amrpc_sent - a message of several packets whose parts may be asked for
+ * @known: it is in file->sent
+ * @sending: it is under way, all or parts of it: no question is heard
+ * @messid: its FLIP message id
+ * @total: its length
+ * @budget: bytes that may still be sent again
+ * @when: jiffies, when it, or the last part asked for, had left
+ * @ask: what is asked for
+ */
+struct amrpc_sent {
+	bool			known;
+	bool			sending;
+	u32			messid;
+	u32			total;
+	u32			budget;
+	unsigned long		when;
+	struct amrpc_ask	*ask;
+};
+
+struct amrpc_call;
+struct amrpc_run;
+struct amrpc_tx;
+extern const struct flip_reass_ask amrpc_reass_ask;
+void amrpc_resend_call(struct amrpc_call *call, u32 messid);
+void amrpc_resend_sent(struct amrpc_call *call);
+void amrpc_resend_forget(struct amrpc_call *call);
+unsigned long amrpc_resend_patience(const struct amrpc_call *call, unsigned long tmo);
+void amrpc_resend_request(const struct amrpc_run *r);
+void amrpc_resend_tx(struct amrpc_tx *tx, u32 messid);
+void amrpc_resend_tx_sent(struct amrpc_tx *tx);
+void amrpc_resend_tx_forget(struct amrpc_tx *tx);
+bool amrpc_resend_reply(struct amrpc_tx *tx, const struct iov_iter *data);
+void amrpc_resend_receive(struct amrpc_file *f, const struct amrpc_wire *w,
+			  const struct amrpc_data *d, const struct flip_rx *rx);
+
 /* ---- rpc_client.c ----------------------------------------------------------------------------- */
 
 struct amrpc_call {
@@ -276,6 +316,7 @@ struct amrpc_call {
 	bool			ours;		/* the peer said that it is our kind */
 	u8			knows;		/* and what it knows, AMRPC_KNOWS_* */
 	flip_addr_t		peer;
+	struct amrpc_sent	sent;		/* the last REQUEST, when it is one of several packets */
 	flip_addr_t		forward;
 	struct amoeba_header	rep;
 	struct amrpc_data	data;		/* of the reply */
@@ -365,7 +406,8 @@ struct amrpc_run {
 	unsigned long		since;		/* jiffies */
 	/* at REMOTE */
 	struct amrpc_act	act;
-	bool			sending;	/* a copy is made and has not left */
+	bool			sending;	/* a copy is made and has not left, or parts of it */
+	unsigned int		ev;		/* what has come before those were sent */
 	bool			no_way;		/* for it, at the first attempt */
 	unsigned long		sent;		/* jiffies */
 	struct flip_send	how;
@@ -575,6 +617,7 @@ struct amrpc_tx {
 	struct amrpc_buf	*rep_data;
 	size_t			rep_len;
 	struct amrpc_txfsm	m;
+	struct amrpc_sent	sent;		/* the reply, when it is one of several packets */
 	bool			sync;		/* large reply: its putrep waits and resends */
 	unsigned int		ask_ms;		/* after it: when to ask for the ACK */
 	bool			unsent;		/* tx->work sends the first copy */

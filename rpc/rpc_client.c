@@ -105,6 +105,7 @@ void amrpc_call_end(struct amrpc_call *call)
 	spin_unlock_bh(&call->lock);
 	if (tx)
 		amrpc_tx_put(tx);
+	amrpc_resend_forget(call);
 	amrpc_data_free(&call->data);
 	/* ours is the only reference: no local server has it, and none can get it any more */
 	if (refcount_read(&call->ref) == 1 && !cmpxchg(&f->spare, NULL, call)) {
@@ -226,6 +227,7 @@ static int make_request(struct amrpc_run *r)
 	u32 acked;
 	int err;
 
+	amrpc_resend_forget(call);	/* its header goes */
 	r->hlen = amrpc_msg_hdr(wide);
 	memcpy(&w.kid, f->an->kid, 8);
 	r->how = (struct flip_send){
@@ -250,6 +252,8 @@ static int make_request(struct amrpc_run *r)
 	if (err)
 		return err;
 	amrpc_wire_put(r->hdr, &w);
+	if (r->hlen + r->len > FLIP_ETH_PAYLOAD)
+		amrpc_resend_call(call, r->how.messid);
 	amrpc_count(f->an, REQUEST_TX);
 	if (call->m.copies > 1)
 		amrpc_count(f->an, REQUEST_RETRANS);
@@ -291,6 +295,8 @@ static int transmit(struct amrpc_run *r)
 		err = flip_send_msg(f->ep, r->hdr, r->hlen, &it, &r->how,
 				    amrpc_bounded(MAX_SCHEDULE_TIMEOUT, r->deadline));
 	}
+	if (call->sent.known)
+		amrpc_resend_sent(call);
 	return err;
 }
 
@@ -440,6 +446,12 @@ static enum amrpc_ran over(struct amrpc_run *r, int verdict)
 	return AMRPC_RUN_END;
 }
 
+/* for an event, or as long as the machine says */
+static void remote_wait(struct amrpc_run *r)
+{
+	amrpc_run_wait(r, amrpc_resend_patience(r->call, msecs_to_jiffies(r->act.ms)));
+}
+
 /* do what the machine says in r->act */
 static enum amrpc_ran remote_do(struct amrpc_run *r)
 {
@@ -470,7 +482,7 @@ static enum amrpc_ran remote_do(struct amrpc_run *r)
 			r->act = step(call, AMRPC_IN_PROBED, ret);
 			continue;
 		case AMRPC_DO_WAIT:
-			amrpc_run_wait(r, msecs_to_jiffies(r->act.ms));
+			remote_wait(r);
 			return AMRPC_RUN_WAIT;
 		case AMRPC_DO_LOCATE:
 		case AMRPC_DO_END:
@@ -514,8 +526,24 @@ static enum amrpc_ran remote_begin(struct amrpc_run *r)
 
 static enum amrpc_ran remote_step(struct amrpc_run *r, unsigned int ev)
 {
-	if (r->sending)
+	if (r->sending && !r->ev)
 		return remote_do(r);
+	ev |= r->ev;
+	r->ev = 0;
+	if (ev & AMRPC_EV_MISSING) {
+		r->sending = !r->may_sleep;
+		if (r->sending) {
+			r->ev = ev;
+			return AMRPC_RUN_BLOCKS;
+		}
+		amrpc_resend_request(r);
+		ev &= ~AMRPC_EV_MISSING;
+		/* the server is there */
+		if (!ev && !amrpc_expired(r->deadline)) {
+			remote_wait(r);
+			return AMRPC_RUN_WAIT;
+		}
+	}
 	if (!ev && !time_up(r))
 		return AMRPC_RUN_WAIT;
 	if (amrpc_expired(r->deadline))

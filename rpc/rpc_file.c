@@ -37,12 +37,15 @@ static void destroy(struct amrpc_file *f)
 {
 	struct amrpc_net *an = f->an;
 
+	flip_reass_mute(f->reass);	/* it sends from the endpoint */
 	rhashtable_remove_fast(&an->file_addrs, &f->by_addr, addr_params);
 	amrpc_ack_exit(f);
 	flip_ep_destroy(f->ep);
 	flip_reass_destroy(f->reass);
 	amrpc_spare_free(f);
 	WARN_ON_ONCE(!xa_empty(&f->calls));
+	WARN_ON_ONCE(!xa_empty(&f->sent));
+	xa_destroy(&f->sent);
 	xa_destroy(&f->calls);
 	amrpc_served_exit(f);
 
@@ -175,10 +178,13 @@ struct amrpc_file *amrpc_kopen(struct net *net)
 	INIT_WORK(&f->free_work, file_free);
 	amrpc_ack_init(f);
 	xa_init_flags(&f->calls, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
+	xa_init_flags(&f->sent, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	amrpc_served_init(f);
 	f->reass = flip_reass_create(net, AMRPC_REASS_BYTES, AMRPC_REASS_MSGS);
 	if (!f->reass)
 		goto free;
+	if (flip_reass_asks(f->reass, &amrpc_reass_ask, f))
+		goto free_reass;
 	/* the file holds the module itself, but not while it lingers */
 	do
 		f->ep = flip_ep_create(net, FLIP_ADDR_NULL, &amrpc_ep_ops, NULL, f);

@@ -41,6 +41,7 @@ u16 amrpc_fsm_copy(struct amrpc_fsm *m, u32 messid, u32 total)
 	m->messid = messid;
 	m->total = total;
 	m->bounced = 0;
+	m->parted = false;
 	m->live = true;
 	return m->name;
 }
@@ -115,7 +116,7 @@ unsigned int amrpc_fsm_back(struct amrpc_fsm *m, u32 messid, u32 offset, u32 len
 			    enum amrpc_back why, bool heard)
 {
 	if (messid == m->messid && m->live) {
-		if (why == AMRPC_BACK_NOTHERE && heard)
+		if (m->parted || (why == AMRPC_BACK_NOTHERE && heard))
 			return 0;
 		return copy_back(m, offset, length, why);
 	}

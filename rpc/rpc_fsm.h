@@ -100,6 +100,8 @@ enum amrpc_call_state {
 #define AMRPC_EV_MISSED		0x10000	/* could not copy the request: not executed */
 /* never of a machine: a signal before the request left */
 #define AMRPC_EV_INTR		0x20000
+/* nor these: parts of the REQUEST are to be sent again (rpc_resend.c) */
+#define AMRPC_EV_MISSING	0x40000
 
 /* what a machine is told */
 enum amrpc_fsm_in {
@@ -156,6 +158,7 @@ struct amrpc_act {
  * @messid: FLIP message id of the last copy
  * @total: its FLIP length
  * @bounced: bytes of it that came back
+ * @parted: parts of it were sent twice: what comes back proves nothing
  * @probe: message id of the last RECEIVED or ENQUIRE, 0 for none
  * @rtt: round trip to the server, ms
  * @resp: our kind: what the server takes to answer, smoothed, ms
@@ -184,6 +187,7 @@ struct amrpc_fsm {
 	u32			messid;
 	u32			total;
 	u32			bounced;
+	bool			parted;
 	u32			probe;
 	u16			rtt;
 	u16			resp;
@@ -213,6 +217,12 @@ void amrpc_fsm_probe(struct amrpc_fsm *m, u32 messid);
 unsigned int amrpc_fsm_nak(struct amrpc_fsm *m, u16 from, u16 server_idx);
 unsigned int amrpc_fsm_back(struct amrpc_fsm *m, u32 messid, u32 offset, u32 length,
 			    enum amrpc_back why, bool heard);
+
+/* parts of the last copy are sent again */
+static inline void amrpc_fsm_part(struct amrpc_fsm *m)
+{
+	m->parted = true;
+}
 
 /* the request may be answered: a reply is taken, and missed when its server asks */
 static inline bool amrpc_fsm_waits(const struct amrpc_fsm *m)

@@ -330,6 +330,7 @@ static void check_machine(struct kunit *test, const char *name, const struct amr
 	SAME(messid);
 	SAME(total);
 	SAME(bounced);
+	SAME(parted);
 	SAME(probe);
 	SAME(rtt);
 	SAME(resp);
@@ -467,6 +468,14 @@ static void fsm_backs(struct kunit *test)
 		  AMRPC_EV_PROBE_BACK, M(GETREP, LIVE, .probe = 200), true },
 		{ "an older copy", M(PUTREQ, LIVE), 99, 0, 56, AMRPC_BACK_NOTHERE,
 		  0, M(PUTREQ, LIVE) },
+		/* whatever comes back, some other packet of the same bytes may have arrived */
+		{ "parts were sent twice", M(PUTREQ, LIVE, .parted = true), 100, 0, 56,
+		  AMRPC_BACK_NOTHERE, 0, M(PUTREQ, LIVE, .parted = true) },
+		{ "parts were sent twice, untrusted", M(PUTREQ, LIVE, .parted = true), 100, 0, 56,
+		  AMRPC_BACK_UNTRUSTED, 0, M(PUTREQ, LIVE, .parted = true) },
+		{ "parts were sent twice, but of a probe nothing was",
+		  M(PUTREQ, LIVE, .parted = true, .probe = 200), 200, 0, 24, AMRPC_BACK_NOTHERE,
+		  AMRPC_EV_PROBE_BACK, M(PUTREQ, LIVE, .parted = true, .probe = 200) },
 		{ "RECEIVED", M(PUTREQ, LIVE, .probe = 200), 200, 0, 24, AMRPC_BACK_NOTHERE,
 		  AMRPC_EV_PROBE_BACK, M(PUTREQ, LIVE, .probe = 200) },
 		{ "RECEIVED, no way", M(PUTREQ, LIVE, .probe = 200), 200, 0, 24, AMRPC_BACK_LOST,

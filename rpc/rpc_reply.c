@@ -4,9 +4,10 @@
  *
  * A reply of up to AMRPC_REPLY_KEEP bytes is copied and putrep returns; the timer asks for the
  * missing ACK (16 round trips, clamped) and the namespace's workqueue resends what does not fit
- * one packet. A larger reply is sent from the caller's memory, who waits for the ACK and resends
- * it on demand; for a caller that cannot wait (amrpc_putrep_keep()) it is kept as well, and of what does not
- * fit one packet the workqueue sends the first copy, too.
+ * one packet, or what of it the client asks for (rpc_resend.c). A larger reply is sent from the
+ * caller's memory, who waits for the ACK and resends it on demand; for a caller that cannot wait
+ * (amrpc_putrep_keep()) it is kept as well, and of what does not fit one packet the workqueue sends the
+ * first copy, too.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
@@ -56,6 +57,24 @@ void amrpc_reply_resend(struct amrpc_tx *tx, bool inval)
 		amrpc_tx_put(tx);
 }
 
+/* how long to wait for the ACK before asking: who has a part of the reply asks for the rest */
+static unsigned int wait_ms(const struct amrpc_tx *tx, unsigned int ms)
+{
+	return READ_ONCE(tx->sent.known) ? max(ms, AMRPC_PARTS_MS) : ms;
+}
+
+/* parts of it have left again: from now on the ACK is waited for */
+static void parts_sent(struct amrpc_tx *tx)
+{
+	struct amrpc_tx_act act;
+
+	spin_lock_bh(&tx->lock);
+	act = amrpc_txfsm(&tx->m, tx->state, READ_ONCE(tx->file->dead), AMRPC_TX_IN_PARTS);
+	if (act.what == AMRPC_TX_WAIT)
+		amrpc_tx_arm(tx, wait_ms(tx, act.ms));
+	spin_unlock_bh(&tx->lock);
+}
+
 /**
  * amrpc_tx_timer() - too long in the queue, or no ACK yet
  * @t: timer of a tx, with a reference of its own
@@ -68,10 +87,16 @@ void amrpc_tx_timer(struct timer_list *t)
 	struct amrpc_tx_act act;
 
 	spin_lock_bh(&tx->lock);
-	act = amrpc_txfsm(&tx->m, READ_ONCE(tx->state), READ_ONCE(tx->file->dead),
-			  AMRPC_TX_IN_TIMER);
+	if (tx->state == AMRPC_TX_REPLIED && tx->sent.known && tx->sent.sending) {
+		/* the client is being sent what it asked for */
+		act = (struct amrpc_tx_act){ .what = AMRPC_TX_NOTHING };
+		amrpc_tx_arm(tx, AMRPC_PARTS_MS);
+	} else {
+		act = amrpc_txfsm(&tx->m, READ_ONCE(tx->state), READ_ONCE(tx->file->dead),
+				  AMRPC_TX_IN_TIMER);
+	}
 	if (act.what == AMRPC_TX_ASK)
-		amrpc_tx_arm(tx, act.ms);
+		amrpc_tx_arm(tx, wait_ms(tx, act.ms));
 	spin_unlock_bh(&tx->lock);
 	switch (act.what) {
 	case AMRPC_TX_REFUSE:
@@ -106,11 +131,17 @@ static int send_reply(struct amrpc_tx *tx, struct iov_iter *from, bool inval)
 			 (inval ? FLIP_SEND_INVAL : 0),
 		.ltime_ms = AMOEBA_LOCATE_MS,
 	};
+	int err;
 
 	amrpc_count(f->an, REPLY_TX);
 	if (hlen + tx->rep_len <= FLIP_ETH_PAYLOAD)
 		return amrpc_send_one(f, tx->rep, hlen, from, tx->rep_len, &how);
-	return flip_send_msg(f->ep, tx->rep, hlen, from, &how, MAX_SCHEDULE_TIMEOUT);
+	how.has_messid = true;
+	how.messid = flip_ep_messid(f->ep);
+	amrpc_resend_tx(tx, how.messid);
+	err = flip_send_msg(f->ep, tx->rep, hlen, from, &how, MAX_SCHEDULE_TIMEOUT);
+	amrpc_resend_tx_sent(tx);
+	return err;
 }
 
 /* often acknowledged already; otherwise somebody must ask */
@@ -120,7 +151,7 @@ static void ask_later(struct amrpc_tx *tx, unsigned int ms)
 		return;
 	spin_lock_bh(&tx->lock);
 	if (tx->state == AMRPC_TX_REPLIED)
-		amrpc_tx_arm(tx, ms);
+		amrpc_tx_arm(tx, wait_ms(tx, ms));
 	spin_unlock_bh(&tx->lock);
 }
 
@@ -149,11 +180,21 @@ void amrpc_tx_work(struct work_struct *work)
 			amrpc_tx_finish(tx, true);
 		else if (first)
 			ask_later(tx, tx->ask_ms);
+	} else if (READ_ONCE(tx->sent.ask)) {
+		amrpc_buf_iter(tx->rep_data, &it);
+		if (amrpc_resend_reply(tx, &it))
+			parts_sent(tx);
 	}
 	amrpc_tx_put(tx);
 }
 
 /* ---- putrep ------------------------------------------------------------------------------------ */
+
+static bool wanted(const struct amrpc_tx *tx)
+{
+	return READ_ONCE(tx->resend) || READ_ONCE(tx->sent.ask) ||
+	       READ_ONCE(tx->state) == AMRPC_TX_DONE;
+}
 
 /* a large reply: wait for the ACK, resend on demand */
 static int await_ack(struct amrpc_tx *tx, struct amoeba_putrep *p, const struct iov_iter *send)
@@ -162,10 +203,9 @@ static int await_ack(struct amrpc_tx *tx, struct amoeba_putrep *p, const struct 
 
 	for (;;) {
 		struct iov_iter it = *send;
-		bool inval;
+		bool inval, whole;
 
-		if (wait_event_killable(tx->wq, READ_ONCE(tx->resend) ||
-					READ_ONCE(tx->state) == AMRPC_TX_DONE)) {
+		if (wait_event_killable(tx->wq, wanted(tx))) {
 			amrpc_tx_finish(tx, true);
 			return -EINTR;
 		}
@@ -176,9 +216,15 @@ static int await_ack(struct amrpc_tx *tx, struct amoeba_putrep *p, const struct 
 			return 0;
 		}
 		inval = tx->inval;
+		whole = tx->resend;
 		tx->resend = false;
 		tx->inval = false;
 		spin_unlock_bh(&tx->lock);
+		if (!whole) {
+			if (amrpc_resend_reply(tx, &it))
+				parts_sent(tx);
+			continue;
+		}
 		amrpc_count(tx->an, REPLY_RETRANS);
 		err = send_reply(tx, &it, inval);
 		if (err) {

@@ -25,6 +25,9 @@ static bool length_ok(const struct amrpc_wire *w, u32 total)
 		return total >= amrpc_hdr_len(w) && total - amrpc_hdr_len(w) <= AMOEBA_MAX_DATA;
 	case AMRPC_FORWARD:
 		return total == AMRPC_HDR + 8;
+	case AMRPC_MISSING:
+		return total > AMRPC_HDR && !((total - AMRPC_HDR) % sizeof(struct flip_range)) &&
+		       (total - AMRPC_HDR) / sizeof(struct flip_range) <= FLIP_REASS_ASK;
 	default:
 		return total == AMRPC_HDR;
 	}
@@ -87,6 +90,9 @@ static void dispatch(struct amrpc_file *f, struct amrpc_data *d, const struct fl
 		return;
 	case AMRPC_HEREIS:
 		amrpc_locate_hereis(f, &w, rx);
+		return;
+	case AMRPC_MISSING:
+		amrpc_resend_receive(f, &w, d, rx);
 		return;
 	case AMRPC_ACK:
 	case AMRPC_NAK:

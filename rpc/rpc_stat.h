@@ -45,6 +45,12 @@
 	X(SERVED, "requests_served", "handed to a server thread")			\
 	X(STRAIGHT, "local_straight", "data copied once, from process to process")	\
 	X(STRAIGHT_MISS, "local_missed", "not to be copied so: went through the kernel")	\
+	X(MISSING_TX, "missing_sent", "questions for missing parts of messages")	\
+	X(MISSING_RX, "missing_received", "such questions received")			\
+	X(MISSING_EARLY, "missing_early", "not heard: what is asked for may be on its way")	\
+	X(MISSING_OVER, "missing_over", "not heard: more was asked for than the message has")	\
+	X(RESENT_RANGES, "resent_ranges", "parts of messages sent again")		\
+	X(RESENT_BYTES, "resent_bytes", "their bytes")					\
 	X(DROP_SHORT, "drop_short", "message shorter than its headers")			\
 	X(DROP_TYPE, "drop_type", "unknown message type")				\
 	X(DROP_NOCALL, "drop_nocall", "no such transaction at the client")		\
@@ -61,6 +67,7 @@
 	X(DROP_BOUNCE, "drop_bounce", "NOTHERE of a request that was acknowledged before")	\
 	X(DROP_STALE_NAK, "drop_stale_nak", "refusal of an older copy")			\
 	X(DROP_WIDE, "drop_wide", "wide header with bytes that must be zero")		\
+	X(DROP_MISSING, "drop_missing", "asked for parts of what is not kept")		\
 	X(DROP_KIND, "drop_kind", "wide reply from who has not said that it knows such")
 
 enum amrpc_stat {
@@ -84,6 +91,7 @@ extern const struct amrpc_stat_desc amrpc_stat_descs[AMRPC_NR_STATS];
 struct amrpc_net;
 u64 amrpc_stat_sum(const struct amrpc_net *an, enum amrpc_stat which);
 
+#define amrpc_count_add(an, id, n)	this_cpu_add((an)->stats->v[AMRPC_STAT_##id], n)
 #define amrpc_count(an, id)	this_cpu_inc((an)->stats->v[AMRPC_STAT_##id])
 
 #endif /* _AMRPC_STAT_H */

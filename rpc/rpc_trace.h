@@ -16,7 +16,7 @@
 	{ AMRPC_NAK, "NAK" }, { AMRPC_ENQUIRE, "ENQUIRE" }, { AMRPC_ALIVE, "ALIVE" },	\
 	{ AMRPC_RECEIVED, "RECEIVED" }, { AMRPC_FORWARD, "FORWARD" },			\
 	{ AMRPC_FAIL, "FAIL" }, { AMRPC_REQUEST_WIDE, "REQUEST_WIDE" },			\
-	{ AMRPC_REPLY_WIDE, "REPLY_WIDE" })
+	{ AMRPC_REPLY_WIDE, "REPLY_WIDE" }, { AMRPC_MISSING, "MISSING" })
 
 DECLARE_EVENT_CLASS(amrpc_message,
 	TP_PROTO(const struct amrpc_file *f, const struct amrpc_wire *w, flip_addr_t peer,

@@ -214,6 +214,8 @@ void amrpc_tx_finish(struct amrpc_tx *tx, bool lost)
 	if (lost)
 		amrpc_count(an, REPLY_LOST);
 	amrpc_tx_disarm(tx);
+	if (tx->sent.known)
+		amrpc_resend_tx_forget(tx);
 	if (was_hashed) {
 		rhashtable_remove_fast(&an->txs, &tx->hash, tx_params);
 		amrpc_tx_put(tx);

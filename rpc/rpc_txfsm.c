@@ -123,6 +123,10 @@ struct amrpc_tx_act amrpc_txfsm(struct amrpc_txfsm *m, enum amrpc_tx_state state
 	if (state != AMRPC_TX_REPLIED)
 		return nothing;
 	switch (in) {
+	case AMRPC_TX_IN_PARTS:
+		m->tries = AMRPC_TRIES;
+		return (struct amrpc_tx_act){ .what = AMRPC_TX_WAIT,
+					      .ms = reply_ms(m, closed, 0) };
 	case AMRPC_TX_IN_TIMER:
 		return ask(m, closed);
 	case AMRPC_TX_IN_ACK:

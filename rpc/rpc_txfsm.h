@@ -46,6 +46,7 @@ enum amrpc_tx_state {
 /* what happens to a transaction that is there */
 enum amrpc_tx_in {
 	AMRPC_TX_IN_REPLY,	/* its reply is about to leave */
+	AMRPC_TX_IN_PARTS,	/* the client has asked for parts of it, and they have left */
 	AMRPC_TX_IN_TIMER,
 	AMRPC_TX_IN_ACK,
 	AMRPC_TX_IN_NAK,

@@ -98,6 +98,13 @@ static const struct line lines[] = {
 	LINE(SERVING, "ours: reply, rtt 1", { .rtt = 1, .ours = true }, IN(REPLY), WAIT(16),
 	     { .rtt = 1, .ours = true, .tries = 10 }),
 
+	/* parts of it were asked for */
+	LINE(REPLIED, "parts", M(1, 2), IN(PARTS), WAIT(32), M(10, 2)),
+	CLOSED(REPLIED, "parts", { .rtt = 500, .tries = 1 }, IN(PARTS), WAIT(1000),
+	       { .rtt = 500, .tries = 10 }),
+	LINE(SERVING, "parts", M(0, 0), IN(PARTS), NOTHING, M(0, 0)),
+	LINE(DONE, "parts", M(1, 0), IN(PARTS), NOTHING, M(1, 0)),
+
 	/* ACK and NAK */
 	LINE(QUEUED, "ACK", M(0, 0), IN(ACK), NOTHING, M(0, 0)),
 	LINE(SERVING, "ACK", M(0, 0), IN(ACK), NOTHING, M(0, 0)),

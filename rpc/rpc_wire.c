@@ -170,6 +170,7 @@ static const char *const type_names[] = {
 	[AMRPC_ENQUIRE] = "ENQUIRE", [AMRPC_ALIVE] = "ALIVE", [AMRPC_RECEIVED] = "RECEIVED",
 	[AMRPC_FORWARD] = "FORWARD", [AMRPC_FAIL] = "FAIL",
 	[AMRPC_REQUEST_WIDE] = "REQUEST_WIDE", [AMRPC_REPLY_WIDE] = "REPLY_WIDE",
+	[AMRPC_MISSING] = "MISSING",
 };
 
 const char *amrpc_type_name(u8 type)

@@ -8,6 +8,7 @@
 #include <linux/amoeba.h>
 
 #define AMRPC_HDR		24	/* bytes of the RPC header */
+#define AMRPC_TYPE_AT		14	/* where in it the type stands */
 #define AMRPC_CLASSIC_HDR	32	/* bytes of the classic transaction header */
 #define AMRPC_MSG_HDR		(AMRPC_HDR + AMRPC_CLASSIC_HDR)	/* before the data */
 #define AMRPC_WIDE_HDR		64	/* bytes of the wide transaction header */
@@ -29,6 +30,7 @@ enum amrpc_type {
 	/* towards our kind only: those of originals end well below */
 	AMRPC_REQUEST_WIDE = 32,
 	AMRPC_REPLY_WIDE   = 33,
+	AMRPC_MISSING	   = 34,
 };
 
 #define AMRPC_F_BIGENDIAN	0x01
@@ -54,14 +56,15 @@ enum amrpc_type {
  */
 #define AMRPC_KNOWS		4
 #define AMRPC_KNOWS_WIDE	0x01	/* REQUEST_WIDE, REPLY_WIDE */
+#define AMRPC_KNOWS_MISSING	0x02	/* MISSING: it sends parts of those again */
 #define AMRPC_KNOWS_ACKS	0x04	/* AMRPC_F_ACKS, and that an ACK may come later */
-#define AMRPC_KNOWS_ALL		(AMRPC_KNOWS_WIDE | AMRPC_KNOWS_ACKS)
+#define AMRPC_KNOWS_ALL		(AMRPC_KNOWS_WIDE | AMRPC_KNOWS_MISSING | AMRPC_KNOWS_ACKS)
 
 /**
  * struct amrpc_wire - an RPC header in host byte order
  * @kid: kernel id, wire bytes loaded as they stand; set in REQUEST and RECEIVED
  * @port: port in key form (amrpc_port_key()); set in LOCATE, HEREIS, REQUEST
- * @tid: transaction id; LOCATE, HEREIS: the locating client's clock, ms
+ * @tid: transaction id; LOCATE, HEREIS: the locating client's clock, ms; MISSING: a FLIP message id
  * @dest: thread index at the receiver; REQUEST: client's round trip, ms
  * @from: thread index at the sender
  * @type: enum amrpc_type
