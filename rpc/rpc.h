@@ -89,7 +89,7 @@
 #define AMRPC_REPLY_KEEP	(64U << 10)	/* larger replies: putrep waits for the ACK */
 #define AMRPC_REASS_BYTES	(2ULL * AMOEBA_MAX_DATA)
 #define AMRPC_REASS_MSGS	256
-#define AMRPC_PARTS_MS		400	/* before RECEIVED(REPLY): whoever has a part of it asks for the rest */
+#define AMRPC_PARTS_MS		1000	/* before RECEIVED(REPLY): whoever has a part of it asks for the rest */
 #define AMRPC_MAX_OPEN		16384		/* calls, and transactions served, per file */
 #define AMRPC_MAX_IOV		1024
 

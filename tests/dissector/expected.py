@@ -37,6 +37,8 @@ STATUS = {0: "OK"}
 def name_of(name):
     if name in NAMES:
         return NAMES[name]
+    if name.startswith("missing."):
+        return "rpc." + name.rsplit(".", 1)[0]
     return name[5:] if name.startswith("flip.") else name
 
 
@@ -143,6 +145,11 @@ def more(frame, total):
         text += numbered("cmd", int(text_of("wide.command", frame["wide.command"])), STD)
     elif kind == fw.RPC_REPLY_WIDE:
         text += numbered("status", int(text_of("wide.status", frame["wide.command"])), STATUS)
+    elif kind == fw.RPC_MISSING:
+        n = sum(name.startswith("missing.from.") for name in frame.index)
+        text += "".join(f" {frame[f'missing.from.{i}']}-{frame[f'missing.to.{i}']}"
+                        for i in range(min(n, 4)))
+        text += f" and {n - 4} more" if n > 4 else ""
     elif kind == fw.RPC_FORWARD:
         text += f" to={frame['forward.address'].hex()}"
     if kind in (fw.RPC_REQUEST, fw.RPC_REPLY):
@@ -194,8 +201,8 @@ def expect(records):
             if new and sum(map(len, parts.values())) == frame["flip.total"]:
                 whole = whole_of(frame, parts)
                 names = [n for n in whole.index
-                         if n.split(".")[0] in ("bcast", "rpc", "hdr", "wide", "forward", "grp",
-                                                  "data")]
+                         if n.split(".")[0] in ("bcast", "rpc", "hdr", "wide", "missing", "forward",
+                                                   "grp", "data")]
                 shown_part(shown, whole, names, "data")
                 text += " | whole: " + whole.summary().split(" | ")[1] + \
                     more(whole, frame["flip.total"])

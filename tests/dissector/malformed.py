@@ -162,6 +162,9 @@ def rpc_ours(out, ack, context):
         raw[15] |= flags
         return bytes(raw)
 
+    def ranges(*pairs):
+        return b"".join(struct.pack("<II", *p) for p in pairs)
+
     wide = b"port12\0\0signat\0\0" + bytes(48)
     out.changed("REQUEST_WIDE", "", ack, *context, payload=of(32, wide))
     out.changed("REQUEST_WIDE with data", "", ack, *context, payload=of(32, wide + b"data"))
@@ -179,6 +182,15 @@ def rpc_ours(out, ack, context):
                 payload=of(32, wide + acks[:7], 0x20))
     out.changed("REPLY_WIDE cut", "bad.length note.unseen", ack, *context,
                 payload=of(33, wide[:32]))
+    out.changed("MISSING", "", ack, *context, payload=of(34, ranges((0, 1458), (2916, 4374))))
+    out.changed("MISSING nothing", "bad.length", ack, *context, payload=of(34, b""))
+    out.changed("MISSING half a range", "bad.length", ack, *context,
+                payload=of(34, ranges((0, 9)) + b"1234"))
+    out.changed("MISSING too many ranges", "bad.length", ack, *context,
+                payload=of(34, ranges(*((2 * i, 2 * i + 1) for i in range(129)))))
+    out.changed("an empty range", "bad.missing", ack, *context, payload=of(34, ranges((7, 7))))
+    out.changed("ranges that overlap", "bad.missing", ack, *context,
+                payload=of(34, ranges((0, 100), (99, 200))))
 
 
 def group_cases(out):

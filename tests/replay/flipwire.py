@@ -20,7 +20,7 @@ FLIP_FLAGS = ((0x01, "BIGENDIAN"), (0x02, "CODEFIELD"), (0x04, "SECURITY"),
               (0x10, "UNREACHABLE"), (0x20, "UNSAFE"))
 RPC_NAMES = {1: "LOCATE", 2: "HEREIS", 3: "REQUEST", 4: "REPLY", 5: "ACK", 6: "NAK",
              7: "ENQUIRE", 8: "ALIVE", 9: "RECEIVED", 10: "FORWARD", 11: "FAIL",
-             32: "REQUEST_WIDE", 33: "REPLY_WIDE"}
+             32: "REQUEST_WIDE", 33: "REPLY_WIDE", 34: "MISSING"}
 RPC_FLAGS = ((0x01, "BIGENDIAN"), (0x02, "RETRANS"), (0x04, "REQUEST"), (0x08, "REPLY"),
              (0x10, "SIGTRANS"), (0x80, "OURS"))
 GRP_NAMES = ("LOCATE", "HEREIS", "JOINREQ", "JOIN", "LEAVEREQ", "LEAVE", "BCASTREQ", "BCAST",
@@ -30,9 +30,10 @@ GRP_NAMES = ("LOCATE", "HEREIS", "JOINREQ", "JOIN", "LEAVEREQ", "LEAVE", "BCASTR
 LOCATE, HEREIS, UNIDATA, MULTIDATA, NOTHERE, UNTRUSTED = range(1, 7)
 (RPC_LOCATE, RPC_HEREIS, RPC_REQUEST, RPC_REPLY, RPC_ACK, RPC_NAK, RPC_ENQUIRE, RPC_ALIVE,
  RPC_RECEIVED, RPC_FORWARD, RPC_FAIL) = range(1, 12)
-RPC_REQUEST_WIDE, RPC_REPLY_WIDE = 32, 33	# of our kind only: Documentation/wire.rst
+RPC_REQUEST_WIDE, RPC_REPLY_WIDE, RPC_MISSING = 32, 33, 34	# of our kind only: rpc.rst
 RPC_ACKS = 0x20				# flag of REQUEST_WIDE: 8 bytes more, the tid of another one
-RPC_OURS, RPC_KNOWS_WIDE, RPC_KNOWS_ACKS = 0x80, 0x01, 0x04		# flag of LOCATE and HEREIS, and byte 4 of their kid
+RPC_OURS = 0x80						# flag of LOCATE and HEREIS,
+RPC_KNOWS_WIDE, RPC_KNOWS_MISSING, RPC_KNOWS_ACKS = 0x01, 0x02, 0x04	# and byte 4 of their kid
 FLIP_BIGENDIAN = RPC_BIGENDIAN = 0x01
 FLIP_UNSAFE = 0x20
 RPC_REPLY_HALF = 0x08	# what a RECEIVED asks about
@@ -204,7 +205,8 @@ class Frame:
         plain = length == 24 and t in (5, 6, 7, 8, 9, 11, 2)
         body = length >= 56 and t in (3, 4) or length >= 88 and t in (32, 33)
         total = self["flip.total"]
-        return not (plain or body or (total == 32 and t == 10))
+        asks = t == 34 and length >= 32 and not length % 8
+        return not (plain or body or asks or (total == 32 and t == 10))
 
     def _parse_rpc(self, pre, off, length):
         self._add("rpc.kid", off, 8)
@@ -240,6 +242,11 @@ class Frame:
             off += 64
             if rtype == RPC_REQUEST_WIDE and self["rpc.flags"] & RPC_ACKS and length >= 96:
                 self._add("rpc.acks", off, 4, "<")
+                off += 8
+        elif rtype == RPC_MISSING:
+            for n in range((length - 24) // 8):
+                self._add(f"missing.from.{n}", off, 4, "<")
+                self._add(f"missing.to.{n}", off + 4, 4, "<")
                 off += 8
         elif rtype == RPC_FORWARD and length >= 32:
             self._add("forward.address", off, 8)

@@ -47,15 +47,16 @@ local PROTOCOLS = { "RPC", "GROUP" }
 local PROTO_RPC, PROTO_GRP = 1, 2
 
 local RPC_NAMES = { "LOCATE", "HEREIS", "REQUEST", "REPLY", "ACK", "NAK", "ENQUIRE", "ALIVE",
-	"RECEIVED", "FORWARD", "FAIL", [32] = "REQUEST_WIDE", [33] = "REPLY_WIDE" }
+	"RECEIVED", "FORWARD", "FAIL", [32] = "REQUEST_WIDE", [33] = "REPLY_WIDE", [34] = "MISSING" }
 local RPC_LOCATE, RPC_HEREIS, RPC_REQUEST, RPC_REPLY, RPC_ACK, RPC_NAK, RPC_ENQUIRE, RPC_ALIVE,
 	RPC_RECEIVED, RPC_FORWARD, RPC_FAIL = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 -- of our kind only
-local RPC_REQUEST_WIDE, RPC_REPLY_WIDE = 32, 33
+local RPC_REQUEST_WIDE, RPC_REPLY_WIDE, RPC_MISSING = 32, 33, 34
+local MISSING_MOST = 128		-- ranges
 
 local RPC_FLAGS = { { 0x01, "BIGENDIAN" }, { 0x02, "RETRANS" }, { 0x04, "REQUEST" },
 	{ 0x08, "REPLY" }, { 0x10, "SIGTRANS" }, { 0x20, "ACKS" }, { 0x80, "OURS" } }
-local KNOWS = { { 0x01, "WIDE" }, { 0x04, "ACKS" } }
+local KNOWS = { { 0x01, "WIDE" }, { 0x02, "MISSING" }, { 0x04, "ACKS" } }
 
 local GRP_NAMES = { [0] = "LOCATE", "HEREIS", "JOINREQ", "JOIN", "LEAVEREQ", "LEAVE", "BCASTREQ",
 	"BCAST", "ACK", "RETRANS", "SYNC", "STATE", "REFORMREQ", "VOTE", "RESULT", "RESULTACK",
@@ -156,6 +157,8 @@ field("uint16", "rpc.dest", "Destination index", base.DEC)
 field("uint16", "rpc.from", "Source index", base.DEC)
 field("bytes", "rpc.forward", "Forwarded to address")
 field("uint32", "rpc.acks", "Acknowledges transaction id", base.DEC)
+field("uint32", "rpc.missing.from", "Missing from", base.DEC)
+field("uint32", "rpc.missing.to", "to", base.DEC)
 field("framenum", "rpc.response_in", "Response in frame", base.NONE, frametype.RESPONSE)
 field("framenum", "rpc.response_to", "Response to frame", base.NONE, frametype.REQUEST)
 field("relative_time", "rpc.response_time", "Response after")
@@ -252,6 +255,7 @@ bad("hereis", "Impossible HEREIS")
 bad("address", "Impossible address")
 bad("length", "Length does not fit the type")
 bad("wide", "Impossible wide header")
+bad("missing", "Impossible range")
 note("cut", "Not captured whole", "UNDECODED", "NOTE")
 note("flags", "Unknown flag", "PROTOCOL", "NOTE")
 note("protocol", "Unknown protocol", "UNDECODED", "NOTE")
@@ -532,6 +536,12 @@ on[RPC_ENQUIRE] = function(p, m)
 	end
 end
 
+on[RPC_MISSING] = function(p, m)
+	-- of this message of the other's
+	local message = S.messages[UNIDATA .. p.dst .. p.src .. m.tid]
+	m.about = message and message.rpc
+end
+
 on[RPC_ALIVE] = function(p, m)
 	local call = call_from_server(p, m)
 	if call then
@@ -681,11 +691,12 @@ end
 
 local RPC_TOTAL = { [RPC_REQUEST] = RPC_LEN + CLASSIC_LEN, [RPC_REPLY] = RPC_LEN + CLASSIC_LEN,
 	[RPC_FORWARD] = RPC_LEN + 8, [RPC_REQUEST_WIDE] = RPC_LEN + WIDE_LEN,
-	[RPC_REPLY_WIDE] = RPC_LEN + WIDE_LEN }
+	[RPC_REPLY_WIDE] = RPC_LEN + WIDE_LEN, [RPC_MISSING] = RPC_LEN + 8 }
 local IS_WIDE = { [RPC_REQUEST_WIDE] = true, [RPC_REPLY_WIDE] = true }
 local IS_REPLY = { [RPC_REPLY] = true, [RPC_REPLY_WIDE] = true }
+-- more may follow
 local HAS_DATA = { [RPC_REQUEST] = true, [RPC_REPLY] = true, [RPC_REQUEST_WIDE] = true,
-	[RPC_REPLY_WIDE] = true }
+	[RPC_REPLY_WIDE] = true, [RPC_MISSING] = true }
 local HAS_PORT = { [RPC_LOCATE] = true, [RPC_HEREIS] = true, [RPC_REQUEST] = true,
 	[RPC_REQUEST_WIDE] = true }
 
@@ -720,6 +731,8 @@ local function rpc_numbers(kind, tree, tvb, off, be)
 		tid:append_text(" (the client's clock, ms)")
 	elseif kind == RPC_REQUEST or kind == RPC_REQUEST_WIDE then
 		dest:append_text(" (the client's round trip, ms)")
+	elseif kind == RPC_MISSING then
+		tid:append_text(" (id of a FLIP message)")
 	end
 end
 
@@ -759,6 +772,28 @@ local function rpc_message(p, tvb, off, be, kind, flags)
 		on[kind](p, m)
 	end
 	return m
+end
+
+-- the ranges somebody asks for, as many as there are; returns the line and where they end
+local function dissect_missing(tree, tvb, off, fin, text)
+	local before, n = 0, 0
+
+	while fin - off >= 8 and off + 8 <= tvb:len() do
+		local from, to = tvb(off, 4):le_uint(), tvb(off + 4, 4):le_uint()
+		local item = add(tree, "rpc.missing.from", tvb(off, 4), false)
+		add(tree, "rpc.missing.to", tvb(off + 4, 4), false)
+		if from >= to then
+			complain(item, "bad.missing", "Nothing is between %d and %d", from, to)
+		elseif from < before then
+			complain(item, "bad.missing", "Begins before %d, where the one before ends",
+				 before)
+		end
+		before, n, off = to, n + 1, off + 8
+		if n <= 4 then
+			text = string.format("%s %d-%d", text, from, to)
+		end
+	end
+	return n > 4 and text .. " and " .. n - 4 .. " more" or text, off
 end
 
 -- @whole: off to fin is all of the message, otherwise the first packet of several
@@ -802,9 +837,17 @@ local function dissect_rpc(p, tvb, off, fin, whole)
 		complain(item, "bad.type", "%s as a broadcast", RPC_NAMES[kind])
 	end
 
+	if kind == RPC_MISSING and ((total - RPC_LEN) % 8 ~= 0 or
+				    total > RPC_LEN + 8 * MISSING_MOST) then
+		complain(item, "bad.length", "MISSING of %d bytes, not %d and 1 to %d ranges of 8",
+			 total, RPC_LEN, MISSING_MOST)
+	end
+
 	local m = RPC_NAMES[kind] and rpc_message(p, tvb, off, be, kind, flags)
 	off = off + RPC_LEN
-	if IS_WIDE[kind] and total >= least then
+	if kind == RPC_MISSING then
+		text, off = dissect_missing(tree, tvb, off, fin, text)
+	elseif IS_WIDE[kind] and total >= least then
 		if room(tree, tvb, off, WIDE_LEN, fin, "wide header") then
 			local reply = IS_REPLY[kind]
 			local value = dissect_wide(tree, tvb, off, reply)
