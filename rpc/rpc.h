@@ -678,6 +678,7 @@ struct amrpc_tx *amrpc_served_take(struct amrpc_file *f);
 struct amrpc_tx *amrpc_served_claim(struct amrpc_file *f, u64 handle);
 void amrpc_served_end(struct amrpc_file *f, struct amrpc_tx *tx, int err);
 void amrpc_reply_resend(struct amrpc_tx *tx, bool inval);
+void amrpc_reply_ask(struct amrpc_tx *tx, const struct amrpc_tx_act *act);
 void amrpc_tx_timer(struct timer_list *t);
 void amrpc_tx_work(struct work_struct *work);
 

@@ -76,6 +76,26 @@ static void parts_sent(struct amrpc_tx *tx)
 }
 
 /**
+ * amrpc_reply_ask() - ask the client whether it has the reply
+ * @tx: referenced
+ * @act: AMRPC_TX_ASK
+ *
+ * Context: any but hard interrupt.
+ */
+void amrpc_reply_ask(struct amrpc_tx *tx, const struct amrpc_tx_act *act)
+{
+	spin_lock_bh(&tx->lock);
+	if (tx->state == AMRPC_TX_REPLIED)
+		amrpc_tx_arm(tx, wait_ms(tx, act->ms));
+	spin_unlock_bh(&tx->lock);
+	amrpc_count(tx->an, RECEIVED_TX);
+	amrpc_tx_send(tx, AMRPC_RECEIVED, AMRPC_F_REPLY,
+		      (tx->secure ? FLIP_SEND_SECURITY : 0) |
+		      (act->inval ? FLIP_SEND_INVAL : 0),
+		      AMOEBA_LOCATE_MS);
+}
+
+/**
  * amrpc_tx_timer() - too long in the queue, or no ACK yet
  * @t: timer of a tx, with a reference of its own
  *
@@ -95,8 +115,6 @@ void amrpc_tx_timer(struct timer_list *t)
 		act = amrpc_txfsm(&tx->m, READ_ONCE(tx->state), READ_ONCE(tx->file->dead),
 				  AMRPC_TX_IN_TIMER);
 	}
-	if (act.what == AMRPC_TX_ASK)
-		amrpc_tx_arm(tx, wait_ms(tx, act.ms));
 	spin_unlock_bh(&tx->lock);
 	switch (act.what) {
 	case AMRPC_TX_REFUSE:
@@ -105,11 +123,7 @@ void amrpc_tx_timer(struct timer_list *t)
 			amrpc_tx_refuse(tx);
 		break;
 	case AMRPC_TX_ASK:
-		amrpc_count(tx->an, RECEIVED_TX);
-		amrpc_tx_send(tx, AMRPC_RECEIVED, AMRPC_F_REPLY,
-			      (tx->secure ? FLIP_SEND_SECURITY : 0) |
-			      (act.inval ? FLIP_SEND_INVAL : 0),
-			      AMOEBA_LOCATE_MS);
+		amrpc_reply_ask(tx, &act);
 		break;
 	case AMRPC_TX_FINISH:
 		amrpc_tx_finish(tx, act.lost);

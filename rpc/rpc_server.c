@@ -269,6 +269,8 @@ static void tx_event(struct amrpc_tx *tx, enum amrpc_tx_in in)
 		amrpc_tx_finish(tx, act.lost);
 	else if (act.what == AMRPC_TX_RESEND)
 		amrpc_reply_resend(tx, act.inval);
+	else if (act.what == AMRPC_TX_ASK)
+		amrpc_reply_ask(tx, &act);
 }
 
 /* ACK or NAK of a reply; bottom halves off, rcu_read_lock(); false: there is no such one */
@@ -360,7 +362,9 @@ void amrpc_server_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 	if (!tx || READ_ONCE(tx->state) != AMRPC_TX_REPLIED ||
 	    !refcount_inc_not_zero(&tx->ref))
 		return;
-	if (why == FLIP_UNDELIV_R_NOTHERE)
+	if (why == FLIP_UNDELIV_R_NOTHERE && w->type == AMRPC_RECEIVED)
+		in = AMRPC_TX_IN_ASK_BACK;
+	else if (why == FLIP_UNDELIV_R_NOTHERE)
 		in = rx->offset ? AMRPC_TX_IN_NOTHERE_MORE : AMRPC_TX_IN_NOTHERE;
 	tx_event(tx, in);
 	amrpc_tx_put(tx);

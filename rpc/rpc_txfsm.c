@@ -89,13 +89,18 @@ static struct amrpc_tx_act ask(struct amrpc_txfsm *m, bool closed)
 
 /*
  * From a router that forgot the way: once more with a forced relocation. From a machine where the
- * client has ended: the relocation finds nobody, and that is the end of it.
+ * client has ended: the relocation finds nobody, and that is the end of it. What came back is what is
+ * sent again: of a reply that most likely has arrived, and whose ACK was lost, the question. Originals
+ * get the reply.
  */
-static struct amrpc_tx_act back(struct amrpc_txfsm *m)
+static struct amrpc_tx_act back(struct amrpc_txfsm *m, bool closed, bool asked)
 {
 	if (m->backs >= AMRPC_REPLY_BACKS)
 		return finish(true);
 	m->backs++;
+	if (asked && m->ours)
+		return (struct amrpc_tx_act){ .what = AMRPC_TX_ASK, .inval = true,
+					      .ms = reply_ms(m, closed, AMRPC_TRIES - m->tries) };
 	return (struct amrpc_tx_act){ .what = AMRPC_TX_RESEND, .inval = true };
 }
 
@@ -134,7 +139,8 @@ struct amrpc_tx_act amrpc_txfsm(struct amrpc_txfsm *m, enum amrpc_tx_state state
 	case AMRPC_TX_IN_NAK:
 		return (struct amrpc_tx_act){ .what = AMRPC_TX_RESEND };
 	case AMRPC_TX_IN_NOTHERE:
-		return back(m);
+	case AMRPC_TX_IN_ASK_BACK:
+		return back(m, closed, in == AMRPC_TX_IN_ASK_BACK);
 	case AMRPC_TX_IN_LOST:
 		return finish(true);
 	case AMRPC_TX_IN_NOTHERE_MORE:	/* the first will be told */

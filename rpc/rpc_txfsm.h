@@ -50,8 +50,9 @@ enum amrpc_tx_in {
 	AMRPC_TX_IN_TIMER,
 	AMRPC_TX_IN_ACK,
 	AMRPC_TX_IN_NAK,
-	AMRPC_TX_IN_NOTHERE,	/* the first packet of its reply, or RECEIVED, came back */
+	AMRPC_TX_IN_NOTHERE,	/* the first packet of its reply came back */
 	AMRPC_TX_IN_NOTHERE_MORE,	/* another packet of the reply did */
+	AMRPC_TX_IN_ASK_BACK,	/* RECEIVED did */
 	AMRPC_TX_IN_LOST,	/* FLIP cannot find the client */
 };
 
@@ -88,7 +89,7 @@ struct amrpc_tx_act {
  * @rtt: the client's round trip, the dest field of its REQUEST, ms
  * @ours: it is our kind
  * @tries: how often the client is asked yet
- * @backs: how often the reply came back
+ * @backs: how often the reply, or RECEIVED, came back
  */
 struct amrpc_txfsm {
 	u16	rtt;
