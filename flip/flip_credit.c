@@ -392,31 +392,24 @@ int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, const struc
 	return err;
 }
 
-static int flip_txmsg_wait(long left)
-{
-	return left < 0 ? -EINTR : left ? 0 : -ETIMEDOUT;
-}
-
 /**
  * flip_txmsg_add() - the next packet of a message
  * @m: the message
  * @skb: packet with its header, consumed
- * @tmo: time left in jiffies, updated
+ * @p: how long it waits
  *
- * Sleeps while the window is full. Context: process. Return: 0, -ENETDOWN, -EINTR, -ETIMEDOUT.
+ * Sleeps while the window is full. Context: process. Return: 0, -ENETDOWN, -EINTR, -ECANCELED,
+ * -ETIMEDOUT.
  */
-int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, long *tmo)
+int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, struct flip_patience *p)
 {
 	struct flip_neigh *neigh = m->neigh;
-	long left = *tmo;
 	int err;
 
 	if (skb_queue_len_lockless(&m->q) >= FLIP_CREDIT_WINDOW) {
-		left = wait_event_killable_timeout(m->wq,
+		err = flip_wait(m->wq,
 				skb_queue_len_lockless(&m->q) <= FLIP_CREDIT_WINDOW / 2 ||
-				READ_ONCE(m->error), left);
-		*tmo = max(left, 0L);
-		err = flip_txmsg_wait(left);
+				READ_ONCE(m->error), p);
 		if (err) {
 			kfree_skb(skb);
 			return err;
@@ -440,27 +433,22 @@ int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, long *tmo)
  * flip_txmsg_end() - wait until the last packet has left
  * @m: the message
  * @error: do not wait, take the rest back: the message failed
- * @tmo: time left in jiffies, updated
+ * @p: how long it waits
  *
- * Context: process. Return: @error, or 0, -ENETDOWN, -EINTR, -ETIMEDOUT.
+ * Context: process. Return: @error, or 0, -ENETDOWN, -EINTR, -ECANCELED, -ETIMEDOUT.
  */
-int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo)
+int flip_txmsg_end(struct flip_txmsg *m, int error, struct flip_patience *p)
 {
 	struct flip_neigh *neigh = m->neigh;
 	bool wait = false;
-	long left;
 
 	if (!error) {
 		spin_lock_bh(&neigh->lock);
 		m->end = true;
 		wait = !list_empty(&m->node) && !skb_queue_empty(&m->q);
 		spin_unlock_bh(&neigh->lock);
-		if (wait) {
-			left = wait_event_killable_timeout(m->wq, list_empty_careful(&m->node),
-							   *tmo);
-			error = flip_txmsg_wait(left);
-			*tmo = max(left, 0L);
-		}
+		if (wait)
+			error = flip_wait(m->wq, list_empty_careful(&m->node), p);
 	}
 	/* whoever unlinks the message wakes us under the lock, so it is done with us after this */
 	spin_lock_bh(&neigh->lock);

@@ -552,13 +552,60 @@ struct flip_want {
 	bool			hipri;
 };
 
+/**
+ * struct flip_patience - how long who sends a message waits
+ * @left: jiffies
+ * @stop: as in struct flip_send
+ * @priv: for @stop
+ */
+struct flip_patience {
+	long		left;
+	bool		(*stop)(void *priv);
+	void		*priv;
+};
+
+/* is it to give up? 0, -EINTR, -ECANCELED */
+static inline int flip_impatient(const struct flip_patience *p)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return p->stop && p->stop(p->priv) ? -ECANCELED : 0;
+}
+
+/*
+ * Wait for @cond, with what is left of the patience. A signal that is no reason to stop is none to wake
+ * up either, so it is waited on for what cannot be overlooked. 0, -EINTR, -ECANCELED, -ETIMEDOUT.
+ */
+#define flip_wait(wq, cond, p) ({								\
+	struct flip_patience *__p = (p);							\
+	unsigned long __end = jiffies + __p->left;						\
+	long __left;										\
+	int __err = flip_impatient(__p);							\
+												\
+	if (!__err) {										\
+		__left = -ERESTARTSYS;								\
+		if (__p->stop)									\
+			__left = wait_event_interruptible_timeout(wq, (cond) ||			\
+					(__err = flip_impatient(__p)), __p->left);		\
+		if (__left == -ERESTARTSYS && !__err)						\
+			__left = wait_event_killable_timeout(wq, (cond) ||			\
+					(__err = flip_impatient(__p)),				\
+					__p->left == MAX_SCHEDULE_TIMEOUT ? __p->left :		\
+					max_t(long, __end - jiffies, 0));			\
+		if (!__err)									\
+			__err = __left < 0 ? -EINTR : __left ? 0 : -ETIMEDOUT;			\
+		__p->left = max(__left, 0L);							\
+	}											\
+	__err;											\
+})
+
 int flip_locate_ns_init(struct flip_ns *ns);
 void flip_locate_ns_exit(struct flip_ns *ns);
 int flip_locate_queue(struct flip_ns *ns, const struct flip_want *w, struct sk_buff *skb,
 		      u32 messid);
 bool flip_locate_join(struct flip_ns *ns, const struct flip_want *w, struct sk_buff *skb,
 		      u32 messid);
-int flip_locate_wait(struct flip_ns *ns, const struct flip_want *w, long *tmo);
+int flip_locate_wait(struct flip_ns *ns, const struct flip_want *w, struct flip_patience *p);
 void flip_locate_found(struct flip_ns *ns, flip_addr_t addr);
 void flip_locate_drop_ep(struct flip_ns *ns, const struct flip_ep *ep);
 void flip_locate_restart(struct flip_ns *ns);
@@ -695,8 +742,8 @@ int flip_credit_forward(struct flip_neigh *neigh, struct sk_buff *skb, flip_addr
 			struct flip_neigh *from);
 int flip_txmsg_begin(struct flip_txmsg *m, struct flip_neigh *neigh, const struct flip_want *w);
 void flip_txmsg_abort(struct flip_ns *ns, const struct flip_ep *ep);
-int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, long *tmo);
-int flip_txmsg_end(struct flip_txmsg *m, int error, long *tmo);
+int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, struct flip_patience *p);
+int flip_txmsg_end(struct flip_txmsg *m, int error, struct flip_patience *p);
 void flip_credit_consumed(struct flip_neigh *neigh);
 void flip_credit_rx(struct flip_neigh *neigh, enum flip_fc type, unsigned int count);
 unsigned int flip_credit_add(unsigned int have, unsigned int more, unsigned int quota,

@@ -736,6 +736,60 @@ static void flip_kunit_parts(struct kunit *test)
 	flip_ep_destroy(k->ep);
 }
 
+/* who waits for an address to be found is told to stop */
+struct flip_kunit_stop {
+	struct timer_list	timer;
+	struct task_struct	*task;
+	bool			now;
+};
+
+static void flip_kunit_stop_now(struct timer_list *t)
+{
+	struct flip_kunit_stop *s = timer_container_of(s, t, timer);
+
+	WRITE_ONCE(s->now, true);
+	wake_up_process(s->task);
+}
+
+static bool flip_kunit_stopped(void *priv)
+{
+	struct flip_kunit_stop *s = priv;
+
+	return READ_ONCE(s->now);
+}
+
+static void flip_kunit_stops(struct kunit *test)
+{
+	struct flip_kunit_stop *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
+	struct flip_kunit_ep *k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
+	struct flip_send how = {
+		.dst = addr(0x1122334455667788ULL), .ltime_ms = 20000, .stop = flip_kunit_stopped,
+	};
+	unsigned long begun;
+	u8 hdr[4] = {};
+
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	KUNIT_ASSERT_NOT_NULL(test, k);
+	k->ep = flip_ep_create(&init_net, FLIP_ADDR_NULL, &flip_kunit_ops, THIS_MODULE, k);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(k->ep));
+	how.priv = s;
+	s->task = current;
+	timer_setup(&s->timer, flip_kunit_stop_now, 0);
+	mod_timer(&s->timer, jiffies + msecs_to_jiffies(50));
+	begun = jiffies;
+	KUNIT_EXPECT_EQ(test, -ECANCELED,
+			flip_send_msg(k->ep, hdr, sizeof(hdr), NULL, &how, MAX_SCHEDULE_TIMEOUT));
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begun + 5 * HZ));
+	/* and does not begin to wait */
+	KUNIT_EXPECT_EQ(test, -ECANCELED,
+			flip_send_msg(k->ep, hdr, sizeof(hdr), NULL, &how, MAX_SCHEDULE_TIMEOUT));
+	how.stop = NULL;
+	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, flip_send_msg(k->ep, hdr, sizeof(hdr), NULL, &how, HZ / 20));
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&flip_ns(&init_net)->n_locates));
+	timer_shutdown_sync(&s->timer);
+	flip_ep_destroy(k->ep);
+}
+
 /* ---- UDP overlays ----------------------------------------------------------------------- */
 
 static void flip_kunit_udp(struct kunit *test)
@@ -793,6 +847,7 @@ static struct kunit_case flip_kunit_cases[] = {
 	KUNIT_CASE(flip_kunit_reass_ask),
 	KUNIT_CASE(flip_kunit_endpoints),
 	KUNIT_CASE(flip_kunit_parts),
+	KUNIT_CASE(flip_kunit_stops),
 	KUNIT_CASE(flip_kunit_udp),
 	{}
 };

@@ -18,7 +18,6 @@
  * with which the original begins never leave the machine.
  */
 #include <kunit/visibility.h>
-#include <linux/completion.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "flip_int.h"
@@ -64,7 +63,7 @@ struct flip_lwait {
 	unsigned long		deadline;
 	struct sk_buff		*skb;		/* message; NULL: a task */
 	u32			messid;
-	struct completion	wake;		/* task */
+	wait_queue_head_t	wake;		/* task */
 	bool			finished;
 	int			error;
 };
@@ -170,8 +169,8 @@ static void flip_lwait_fail(struct flip_ns *ns, struct flip_lwait *w, enum flip_
 static void flip_lwait_finish(struct flip_lwait *w, int error)
 {
 	w->error = error;
-	w->finished = true;
-	complete(&w->wake);
+	WRITE_ONCE(w->finished, true);
+	wake_up(&w->wake);
 }
 
 /* can what waits go now? */
@@ -485,21 +484,20 @@ bool flip_locate_join(struct flip_ns *ns, const struct flip_want *want, struct s
  * flip_locate_wait() - sleep until an address is found
  * @ns: namespace
  * @want: how to look
- * @tmo: limit in jiffies; what is left of it is put back
+ * @p: how long it waits; what is left of it is put back
  *
- * Context: process. Return: 0, -EHOSTUNREACH, -ENETUNREACH, -ENOBUFS, -EINTR, -ETIMEDOUT.
+ * Context: process. Return: 0, -EHOSTUNREACH, -ENETUNREACH, -ENOBUFS, -EINTR, -ECANCELED, -ETIMEDOUT.
  */
-int flip_locate_wait(struct flip_ns *ns, const struct flip_want *want, long *tmo)
+int flip_locate_wait(struct flip_ns *ns, const struct flip_want *want, struct flip_patience *p)
 {
 	struct flip_lwait w = { .want = *want };
 	struct flip_locate *l;
 	bool now = false;
-	long left = 0;
+	int err, waited;
 	u16 hops;
-	int err;
 	u32 id;
 
-	init_completion(&w.wake);
+	init_waitqueue_head(&w.wake);
 	spin_lock_bh(&ns->locate_lock);
 	err = flip_locate_add(ns, &w, &now, &id, &hops);
 	spin_unlock_bh(&ns->locate_lock);
@@ -512,18 +510,18 @@ int flip_locate_wait(struct flip_ns *ns, const struct flip_want *want, long *tmo
 	if (flip_want_met(ns, want))
 		flip_locate_found(ns, want->dst);
 
-	left = wait_for_completion_killable_timeout(&w.wake, *tmo);
+	waited = flip_wait(w.wake, READ_ONCE(w.finished), p);
+	/* whoever finishes it wakes us under the lock, so it is done with us after this */
 	spin_lock_bh(&ns->locate_lock);
 	err = w.error;
 	if (!w.finished) {
-		err = left < 0 ? -EINTR : -ETIMEDOUT;
+		err = waited;
 		list_del(&w.list);
 		l = flip_locate_lookup(ns, want->dst);
 		if (l && list_empty(&l->waiters) && !l->flushing)
 			flip_locate_unlink(l);
 	}
 	spin_unlock_bh(&ns->locate_lock);
-	*tmo = max(left, 0L);
 	return err;
 }
 

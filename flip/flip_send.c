@@ -293,7 +293,8 @@ static struct sk_buff *flip_fill(const struct flip_source *s, u32 offset, u32 le
 
 /* packets of @chunk bytes, each given to @send; for destinations that take no credits */
 static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, struct flip_hdr *h,
-			    const struct flip_want *w, u16 hops, u32 chunk)
+			    const struct flip_want *w, u16 hops, u32 chunk,
+			    const struct flip_patience *p)
 {
 	u32 end = s->to, at = s->from;
 	struct sk_buff *skb;
@@ -330,8 +331,8 @@ static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, str
 		rcu_read_unlock();
 		at += h->length;
 		cond_resched();
-		if (!err && fatal_signal_pending(current))
-			err = -EINTR;
+		if (!err && at < end)
+			err = flip_impatient(p);
 	} while (at < end && !err);
 	migrate_enable();
 	return err;
@@ -340,7 +341,7 @@ static int flip_send_chunks(struct flip_ns *ns, const struct flip_source *s, str
 /* a message that costs credits */
 static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, struct flip_hdr *h,
 			   const struct flip_want *w, struct flip_neigh *neigh, u16 hops,
-			   long *tmo)
+			   struct flip_patience *p)
 {
 	u32 end = s->to, at = s->from, room;
 	struct flip_txmsg m;
@@ -363,14 +364,16 @@ static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, stru
 		flip_hdr_put(skb_push(skb, FLIP_HDR_LEN), h);
 		flip_stat_inc(ns, TX_UNIDATA);
 		at += h->length;
-		err = flip_txmsg_add(&m, skb, tmo);
+		err = flip_txmsg_add(&m, skb, p);
+		if (!err && at < end)
+			err = flip_impatient(p);
 	}
-	return flip_txmsg_end(&m, err, tmo);
+	return flip_txmsg_end(&m, err, p);
 }
 
 /* where does it go: this namespace (*@neigh NULL), or a neighbour, with a reference */
 static int flip_resolve(struct flip_ns *ns, struct flip_want *w, struct flip_neigh **neigh,
-			u16 *hops, long *tmo)
+			u16 *hops, struct flip_patience *p)
 {
 	unsigned int tries = 0;
 	enum flip_route_why why;
@@ -396,7 +399,7 @@ static int flip_resolve(struct flip_ns *ns, struct flip_want *w, struct flip_nei
 		rcu_read_unlock();
 		if (!w->ltime_ms || tries++ == FLIP_RESOLVE_TRIES)
 			return flip_send_error(why);
-		err = flip_locate_wait(ns, w, tmo);
+		err = flip_locate_wait(ns, w, p);
 		if (err)
 			return err;
 		w->forced = false;
@@ -408,6 +411,7 @@ int flip_send_msg(struct flip_ep *ep, const void *hdr, size_t hlen, struct iov_i
 {
 	struct flip_source s = { .hdr = hdr, .hlen = hlen, .data = data };
 	u64 total = hlen + (u64)(data ? iov_iter_count(data) : 0);
+	struct flip_patience p = { .left = tmo, .stop = how->stop, .priv = how->priv };
 	struct flip_ns *ns = ep->ns;
 	struct flip_neigh *neigh;
 	struct flip_want w;
@@ -431,17 +435,17 @@ int flip_send_msg(struct flip_ep *ep, const void *hdr, size_t hlen, struct iov_i
 	flip_want_of(&w, ep, how);
 	flip_send_hdr(&h, &w, flip_send_messid(ep, how), total);
 	if (w.dst == FLIP_ADDR_NULL)
-		return flip_send_chunks(ns, &s, &h, &w, how->hops, FLIP_ETH_PAYLOAD);
+		return flip_send_chunks(ns, &s, &h, &w, how->hops, FLIP_ETH_PAYLOAD, &p);
 	if (w.forced)
 		flip_route_remove(ns, w.dst, NULL);
-	err = flip_resolve(ns, &w, &neigh, &hops, &tmo);
+	err = flip_resolve(ns, &w, &neigh, &hops, &p);
 	if (err)
 		return err;
 	if (!neigh)
 		return flip_send_chunks(ns, &s, &h, &w, 0,
-					w.members ? FLIP_ETH_PAYLOAD : FLIP_LOCAL_CHUNK);
+					w.members ? FLIP_ETH_PAYLOAD : FLIP_LOCAL_CHUNK, &p);
 	if (total > FLIP_ETH_PAYLOAD) {
-		err = flip_send_large(ns, &s, &h, &w, neigh, hops, &tmo);
+		err = flip_send_large(ns, &s, &h, &w, neigh, hops, &p);
 		goto out;
 	}
 	h.offset = s.from;

@@ -156,6 +156,9 @@ u32 flip_ep_messid(struct flip_ep *ep);
  * @hops: hop budget of a broadcast, 1 to 25
  * @members: multicast to @dst, which at least that many endpoints have; 0: to one endpoint
  * @hipri: overtakes messages waiting for credits or in a queue
+ * @stop: flip_send_msg(): is the sender to give up? Or NULL. Asked while it waits, whenever it was woken
+ *	(wake_up_process() will do) or has got a signal; must not sleep
+ * @priv: for @stop
  * @from: with @to: only these bytes of the message, headers included (flip_send_msg())
  * @to: end of them; 0: all of it
  * @has_messid: use @messid, drawn before with flip_ep_messid(), else one is drawn
@@ -172,6 +175,8 @@ struct flip_send {
 	bool		hipri;
 	bool		has_messid;
 	u32		messid;
+	bool		(*stop)(void *priv);
+	void		*priv;
 };
 
 /* bytes to reserve in front of the payload in an skb given to flip_send_skb() */
@@ -208,11 +213,11 @@ int flip_send_skb(struct flip_ep *ep, struct sk_buff *skb, struct flip_send *how
  * message, is -EINVAL.
  *
  * The caller sleeps while the destination is located and while credits are missing. A fatal
- * signal ends the wait; other signals do not.
+ * signal ends the wait; other signals do not, unless @how->stop says so.
  *
  * Context: process. Return: 0; -EHOSTUNREACH: not found; -ENETUNREACH: only untrusted ways;
- * -ENETDOWN: network or neighbour lost on the way; -EFAULT; -EINTR; -ETIMEDOUT; -EMSGSIZE;
- * -ENOMEM. After any error but -EHOSTUNREACH and -ENETUNREACH packets may have left.
+ * -ENETDOWN: network or neighbour lost on the way; -EFAULT; -EINTR; -ECANCELED: @how->stop;
+ * -ETIMEDOUT; -EMSGSIZE; -ENOMEM. After any error but -EHOSTUNREACH and -ENETUNREACH packets may have left.
  */
 int flip_send_msg(struct flip_ep *ep, const void *hdr, size_t hlen, struct iov_iter *data,
 		  struct flip_send *how, long tmo);
