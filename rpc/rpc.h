@@ -317,6 +317,7 @@ struct amrpc_call {
 	u8			knows;		/* and what it knows, AMRPC_KNOWS_* */
 	flip_addr_t		peer;
 	struct amrpc_sent	sent;		/* the last REQUEST, when it is one of several packets */
+	struct task_struct	*sender;	/* sleeps in flip_send_msg(), perhaps */
 	flip_addr_t		forward;
 	struct amoeba_header	rep;
 	struct amrpc_data	data;		/* of the reply */
@@ -339,6 +340,8 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 struct amrpc_call *amrpc_call_new(struct amrpc_file *f, u64 port);
 void amrpc_call_end(struct amrpc_call *call);
 unsigned int amrpc_call_events(struct amrpc_call *call);
+int amrpc_call_send(struct amrpc_call *call, const u8 *hdr, size_t hlen, struct iov_iter *data,
+		    struct flip_send *how, long tmo, bool (*stop)(void *call));
 int amrpc_signals_pending(void);
 void amrpc_count_verdict(struct amrpc_net *an, int verdict);
 

@@ -213,6 +213,47 @@ static u8 kind(const struct amrpc_call *call)
 	return call->ours ? AMRPC_F_OURS : 0;
 }
 
+/**
+ * amrpc_call_send() - send a message of a call that may have to wait for its way or for credits
+ * @call: by its runner
+ * @hdr: as all that follows for flip_send_msg()
+ * @hlen: its bytes
+ * @data: what follows it
+ * @how: destination and manner
+ * @tmo: jiffies
+ * @stop: of @call: is it to give up? AMRPC_EV_CANCEL and signals make it ask
+ *
+ * Context: process. Return: as flip_send_msg().
+ */
+int amrpc_call_send(struct amrpc_call *call, const u8 *hdr, size_t hlen, struct iov_iter *data,
+		    struct flip_send *how, long tmo, bool (*stop)(void *call))
+{
+	int err;
+
+	how->stop = stop;
+	how->priv = call;
+	spin_lock_bh(&call->lock);
+	call->sender = current;
+	spin_unlock_bh(&call->lock);
+	err = flip_send_msg(call->file->ep, hdr, hlen, data, how, tmo);
+	spin_lock_bh(&call->lock);
+	call->sender = NULL;
+	spin_unlock_bh(&call->lock);
+	return err;
+}
+
+/* while a request is sent; a signal the program handles is no reason when a copy has left before */
+static bool stop_request(void *priv)
+{
+	const struct amrpc_call *call = priv;
+	unsigned int ev;
+
+	if (READ_ONCE(call->cancelled))
+		return true;
+	ev = signal_pending(current) ? amrpc_signals_pending() : 0;
+	return ev & AMRPC_EV_KILLED || (ev && !call->m.was_live);
+}
+
 /* another copy of the request, to be sent by transmit(); 0 or -ERANGE */
 static int make_request(struct amrpc_run *r)
 {
@@ -264,7 +305,7 @@ static int make_request(struct amrpc_run *r)
 /*
  * Send it. Returns 0; -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN, -ENOBUFS: this copy surely did not
  * arrive whole; AMRPC_BLOCKS: to do so may sleep; other errors are the caller's (-EFAULT, -EINTR,
- * -ETIMEDOUT, -ENOMEM), and the copy did not arrive whole either, since a part of it is missing.
+ * -ECANCELED, -ETIMEDOUT, -ENOMEM), and the copy did not arrive whole either, since a part of it is missing.
  */
 static int transmit(struct amrpc_run *r)
 {
@@ -292,8 +333,8 @@ static int transmit(struct amrpc_run *r)
 			return AMRPC_BLOCKS;
 		it = *r->send;
 		r->how.ltime_ms = may_locate ? AMOEBA_LOCATE_MS : 0;
-		err = flip_send_msg(f->ep, r->hdr, r->hlen, &it, &r->how,
-				    amrpc_bounded(MAX_SCHEDULE_TIMEOUT, r->deadline));
+		err = amrpc_call_send(call, r->hdr, r->hlen, &it, &r->how,
+				      amrpc_bounded(MAX_SCHEDULE_TIMEOUT, r->deadline), stop_request);
 	}
 	if (call->sent.known)
 		amrpc_resend_sent(call);

@@ -31,6 +31,8 @@ void amrpc_call_event_locked(struct amrpc_call *call, unsigned int ev)
 		amrpc_async_kick(call->async);
 	else
 		__wake_up_sync(&call->wq, TASK_NORMAL);
+	if (ev & AMRPC_EV_CANCEL && call->sender)
+		wake_up_process(call->sender);
 }
 
 /* the same for one whose reference we have */

@@ -212,6 +212,16 @@ static struct amrpc_act again(struct amrpc_fsm *m)
 	return request(m, m->asked || (m->copies && m->live), false);
 }
 
+/* the program does not wait any longer: who may be executing it is told, once */
+static struct amrpc_act leave(struct amrpc_fsm *m, int err)
+{
+	struct amrpc_act act = end_lost(m);
+
+	act.signal = m->live;
+	act.err = err;
+	return act;
+}
+
 static struct amrpc_act sent(struct amrpc_fsm *m, int err)
 {
 	struct amrpc_act act;
@@ -238,6 +248,11 @@ static struct amrpc_act sent(struct amrpc_fsm *m, int err)
 		return unsafe(m);
 	case -ETIMEDOUT:
 		return end_lost(m);
+	case -ECANCELED:
+		act = leave(m, 0);
+		if (!m->live)
+			act.verdict = AMOEBA_RPC_ABORTED;
+		return act;
 	}
 	act = end_lost(m);
 	act.err = err;
@@ -324,16 +339,6 @@ static struct amrpc_act silence(struct amrpc_fsm *m)
 		m->next_ms = twice(m->next_ms);
 	}
 	return probe(m, m->tries <= (m->ours ? AMRPC_OURS_INVAL : AMRPC_TRIES_INVAL));
-}
-
-/* the program does not wait any longer: who may be executing it is told, once */
-static struct amrpc_act leave(struct amrpc_fsm *m, int err)
-{
-	struct amrpc_act act = end_lost(m);
-
-	act.signal = m->live;
-	act.err = err;
-	return act;
 }
 
 static struct amrpc_act events(struct amrpc_fsm *m, unsigned int ev)

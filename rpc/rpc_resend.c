@@ -384,11 +384,25 @@ void amrpc_resend_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 		kfree(a);
 }
 
-/* send what was asked for; @how: destination and manner, @data over all of the data */
-static void send_ranges(struct amrpc_file *f, const u8 *hdr, size_t hlen,
+/* while parts of a request are sent: it has left, so signals are passed on later */
+static bool stop_parts(void *priv)
+{
+	const struct amrpc_call *call = priv;
+
+	return READ_ONCE(call->cancelled);
+}
+
+/*
+ * Send what was asked for of the REQUEST of @call, or else of a REPLY; @how: destination and manner, @data
+ * over all of the data.
+ */
+static void send_ranges(struct amrpc_file *f, struct amrpc_call *call, const u8 *hdr, size_t hlen,
 			const struct iov_iter *data, struct flip_send *how, u32 messid,
 			const struct amrpc_ask *a, long tmo)
 {
+	int err;
+
+
 	how->has_messid = true;
 	how->messid = messid;
 	for (unsigned int i = 0; i < a->n; i++) {
@@ -396,8 +410,10 @@ static void send_ranges(struct amrpc_file *f, const u8 *hdr, size_t hlen,
 
 		how->from = a->range[i].from;
 		how->to = a->range[i].to;
+		err = call ? amrpc_call_send(call, hdr, hlen, &it, how, tmo, stop_parts) :
+			flip_send_msg(f->ep, hdr, hlen, &it, how, tmo);
 		/* whatever goes wrong: it will be asked for again, or given up and repeated */
-		if (flip_send_msg(f->ep, hdr, hlen, &it, how, tmo))
+		if (err)
 			return;
 		amrpc_count(f->an, RESENT_RANGES);
 		amrpc_count_add(f->an, RESENT_BYTES, how->to - how->from);
@@ -435,7 +451,7 @@ void amrpc_resend_request(const struct amrpc_run *r)
 	a = claim(&call->sent, &call->lock, &messid);
 	if (!a)
 		return;
-	send_ranges(call->file, r->hdr, r->hlen, r->send, &how, messid, a, tmo);
+	send_ranges(call->file, call, r->hdr, r->hlen, r->send, &how, messid, a, tmo);
 	kfree(a);
 	amrpc_resend_sent(call);
 }
@@ -472,7 +488,7 @@ bool amrpc_resend_reply(struct amrpc_tx *tx, const struct iov_iter *data)
 	a = claim(&tx->sent, &tx->lock, &messid);
 	if (!a)
 		return false;
-	send_ranges(tx->file, tx->rep, amrpc_msg_hdr(tx->wide), data, &how, messid, a,
+	send_ranges(tx->file, NULL, tx->rep, amrpc_msg_hdr(tx->wide), data, &how, messid, a,
 		    MAX_SCHEDULE_TIMEOUT);
 	kfree(a);
 	amrpc_resend_tx_sent(tx);

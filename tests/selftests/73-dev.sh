@@ -43,6 +43,10 @@ ip netns exec d2 "$tests/dev_listen" hold=30 >"$tmp/srv" 2>&1 &	# not in_ns: $! 
 hold=$!
 wait_for 30 grep -q ready "$tmp/srv" || fail "no server: $(cat "$tmp/srv")"
 in_ns d1 "$tests/dev_cancel" remote=1 || fail "dev_cancel, remote"
+if tc -n d2 qdisc add dev vb root netem loss 100% 2>/dev/null; then
+	in_ns d1 "$tests/dev_cancel" mute=1 || fail "dev_cancel, mute"
+	tc -n d2 qdisc del dev vb root
+fi
 kill -9 $hold; wait $hold 2>/dev/null
 
 echo "== handed over between machines"

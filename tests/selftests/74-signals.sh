@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Ends of waiting: a signal the program handles is passed on to the server and the call goes on; one
-# that ends the process does so at once, and the server is told; before the request has left any
-# signal ends the call. A slow server costs no storm of probes. (One whose machine is gone is in
+# that ends the process does so at once, and the server is told; before the request has left, or
+# while it is being sent, any signal ends the call. A slow server costs no storm of probes. (One whose machine is gone is in
 # 74-long-calls.)
 #
 # nodes: 1
@@ -86,6 +86,26 @@ for sig in KILL ABRT TERM; do
 	above s1 signals_sent "$before"
 	echo "SIG$sig: $took ms"
 done
+
+# ---- it has not left whole: the server's machine says nothing any more, so credits are missing
+if tc -n s2 qdisc add dev vb root netem loss 100% 2>/dev/null; then
+	head -c 1000000 /dev/zero >"$tmp/large"
+	for sig in USR1 TERM; do
+		before=$(stat_of s1 requests_sent)
+		client part s1 usr1=1 data="$tmp/large"
+		above s1 requests_sent "$before"
+		sleep 0.2
+		since=$(date +%s%N)
+		kill -$sig $pid
+		wait $pid 2>/dev/null
+		took=$(ms)
+		[ "$took" -lt 5000 ] || fail "SIG$sig while it is sent: ended after $took ms"
+		[ $sig = TERM ] || grep -q 'verdict -4' "$tmp/part" ||
+			fail "SIG$sig while it is sent: $(cat "$tmp/part")"
+		echo "SIG$sig while it is sent: $took ms"
+	done
+	tc -n s2 qdisc del dev vb root
+fi
 
 # ---- nothing has left yet
 kill -9 $(ip netns pids s2) 2>/dev/null

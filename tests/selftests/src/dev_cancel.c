@@ -4,6 +4,7 @@
  *
  *   dev_cancel
  *   dev_cancel remote=1	the server of ports 0 and 1 is elsewhere (dev_listen hold=SECONDS)
+ *   dev_cancel mute=1	the same, but its machine says nothing any more
  *
  * What must come stands in uapi/linux/amoeba.h and amoeba(4).
  */
@@ -286,6 +287,26 @@ static int remote(void)
 	return dev_done();
 }
 
+/* of a request of many packets the first window leaves; then it waits for credits */
+static int mute(void)
+{
+	static char large[1 << 20];
+	struct bg_call c;
+	unsigned int n;
+
+	bg_init(&c, client, 0, 1);
+	c.t.cookie = 3;
+	c.t.send.addr = (uintptr_t)large;
+	c.t.send.len = sizeof(large);
+	bg_start(&c);
+	msleep(300);
+	check_errno("a call whose request is being sent", cancel(client, 3, &n), 0);
+	check_num("is one", n, 1);
+	check_num("and surely not executed", bg_verdict(&c), AMOEBA_RPC_ABORTED);
+	check(c.ms < 3000, "said at once");
+	return dev_done();
+}
+
 int main(int argc, char **argv)
 {
 	rpc_name = "dev_cancel";
@@ -295,6 +316,8 @@ int main(int argc, char **argv)
 	client = rpc_open();
 	if (argc > 1 && rpc_arg(argv[1], "remote"))
 		return remote();
+	if (argc > 1 && rpc_arg(argv[1], "mute"))
+		return mute();
 	if (argc > 1)
 		DIE("%s: no such argument; see the head of dev_cancel.c", argv[1]);
 	calls();
