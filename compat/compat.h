@@ -118,6 +118,28 @@ typedef struct ctl_table compat_ctl_table_t;
 	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
 #endif
 
+/*
+ * Commands of io_uring: how one ends, and the function that ends it in its task,
+ * COMPAT_URING_WORK(name, cmd, flags) { ... }
+ */
+#ifdef COMPAT_HAVE_URING_DONE
+#define compat_uring_cmd_done(cmd, ret, flags)	io_uring_cmd_done(cmd, ret, flags)
+#else
+#define compat_uring_cmd_done(cmd, ret, flags)	io_uring_cmd_done(cmd, ret, 0, flags)
+#endif
+#ifdef COMPAT_HAVE_URING_TW_REQ
+#define COMPAT_URING_WORK(name, cmd, flags)						\
+	static void name##_work(struct io_uring_cmd *cmd, unsigned int flags);		\
+	static void name(struct io_tw_req _req, io_tw_token_t _tw)			\
+	{										\
+		name##_work(io_uring_cmd_from_tw(_req), IO_URING_CMD_TASK_WORK_ISSUE_FLAGS); \
+	}										\
+	static void name##_work(struct io_uring_cmd *cmd, unsigned int flags)
+#else
+#define COMPAT_URING_WORK(name, cmd, flags)						\
+	static void name(struct io_uring_cmd *cmd, unsigned int flags)
+#endif
+
 /* the argument of genl_family.pre_doit and .post_doit */
 #ifndef COMPAT_HAVE_GENL_SPLIT_OPS
 #define genl_split_ops	genl_ops

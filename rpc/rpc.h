@@ -219,6 +219,7 @@ struct amrpc_file {
 	u32			locate_ms;	/* AMOEBA_LIMITS; 0: none was set */
 	u32			timeout_ms;
 	u32			getreq_ms;
+	atomic64_t		submitted;	/* bytes of requests under way, io_uring's */
 	atomic_long_t		kept;		/* bytes of replies kept for amrpc_putrep_keep() */
 	/* declared ports: rpc_listen.c */
 	wait_queue_head_t	wq;		/* told of requests on them */
@@ -443,6 +444,8 @@ static inline bool amrpc_expired(unsigned long deadline)
 /* a call no thread waits for */
 struct amrpc_async {
 	struct amrpc_net	*an;
+	spinlock_t		lock;
+	bool			over;		/* the call is none of ours; lock */
 	atomic_t		kicks;		/* 0: idle, 1: it is run, 2: to be run once more */
 	struct work_struct	work;
 	struct timer_list	timer;
@@ -463,6 +466,7 @@ struct amrpc_async *amrpc_async_new(struct amrpc_buf *data, size_t room,
 				    void (*done)(struct amrpc_async *a), void *priv);
 int amrpc_async_start(struct amrpc_async *a, struct amrpc_file *f);
 void amrpc_async_kick(struct amrpc_async *a);
+void amrpc_async_cancel(struct amrpc_async *a);
 void amrpc_async_free(struct amrpc_async *a);
 
 /* ---- rpc_ack.c --------------------------------------------------------------------------------- */
@@ -810,8 +814,12 @@ void amrpc_kobj_exit(struct amrpc_net *an);
 int amrpc_sock_init(void);
 void amrpc_sock_exit(void);
 
-/* ---- rpc_dev.c, rpc_proc.c -------------------------------------------------------------------------- */
+/* ---- rpc_dev.c, rpc_uring.c, rpc_proc.c ---------------------------------------------------------------------- */
 
+struct io_uring_cmd;
+int amrpc_uring_cmd(struct io_uring_cmd *cmd, unsigned int flags);
+int amrpc_trans_in(struct amoeba_trans *t, void __user *arg, size_t usize);
+long amrpc_dev_serve(struct amrpc_file *f, unsigned int cmd, void __user *arg, bool nonblock);
 int amrpc_dev_init(void);
 void amrpc_dev_exit(void);
 int amrpc_proc_init(struct amrpc_net *an);

@@ -65,10 +65,20 @@ static void cut(struct amrpc_async *a)
 	} else {
 		buf = NULL;
 		a->room = 0;	/* cut altogether */
+		a->t.out_flags |= AMOEBA_OUT_TRUNC;
 	}
 	flip_msg_free(d->msg);
 	d->msg = NULL;
 	d->buf = buf;
+}
+
+/* tell it to end; between amrpc_async_start() and the return of @done, any context but hard interrupt */
+void amrpc_async_cancel(struct amrpc_async *a)
+{
+	spin_lock_bh(&a->lock);
+	if (a->run.call && !a->over)
+		amrpc_call_event(a->run.call, AMRPC_EV_CANCEL);
+	spin_unlock_bh(&a->lock);
 }
 
 static void finish(struct amrpc_async *a)
@@ -76,6 +86,9 @@ static void finish(struct amrpc_async *a)
 	struct amrpc_run *r = &a->run;
 	struct amrpc_call *call = r->call;
 
+	spin_lock_bh(&a->lock);
+	a->over = true;
+	spin_unlock_bh(&a->lock);
 	amrpc_run_end(r, a->room);
 	if (!r->err) {
 		amrpc_count_verdict(a->an, r->verdict);
@@ -156,6 +169,7 @@ struct amrpc_async *amrpc_async_new(struct amrpc_buf *data, size_t room,
 		iov_iter_kvec(&a->send, ITER_SOURCE, NULL, 0, 0);
 	}
 	iov_iter_kvec(&a->recv, ITER_DEST, NULL, 0, 0);
+	spin_lock_init(&a->lock);
 	INIT_WORK(&a->work, async_work);
 	timer_setup(&a->timer, async_timer, 0);
 	return a;

@@ -176,6 +176,7 @@ static long time_left(const struct amrpc_run *r)
  * The thread waits for what its call waits for. A signal is an event, too: before the request left any
  * (AMRPC_EV_INTR). Afterwards the first for which the program has a handler (AMRPC_EV_SIGNAL), which runs
  * when the call has ended; it stays pending, so that from here on only a fatal one can wake us (AMRPC_EV_KILLED).
+ * Task work, io_uring's, wakes as a signal does and is none: it waits as well.
  */
 static unsigned int wait_events(struct amrpc_run *r)
 {
@@ -185,7 +186,8 @@ static unsigned int wait_events(struct amrpc_run *r)
 	if (!call->signalled) {
 		if (wait_event_interruptible_timeout(call->wq, stirred(call), time_left(r)) >= 0)
 			return amrpc_call_events(call);
-		if (r->at != AMRPC_AT_REMOTE && !(r->at == AMRPC_AT_LOCAL && !r->queued))
+		if (task_sigpending(current) && r->at != AMRPC_AT_REMOTE &&
+		    !(r->at == AMRPC_AT_LOCAL && !r->queued))
 			return AMRPC_EV_INTR;
 		ev = amrpc_signals_pending();
 		if (ev & AMRPC_EV_KILLED)
@@ -477,7 +479,7 @@ static bool time_up(const struct amrpc_run *r)
 
 static bool interrupted(const struct amrpc_run *r)
 {
-	return !r->async && signal_pending(current);
+	return !r->async && task_sigpending(current);
 }
 
 static enum amrpc_ran over(struct amrpc_run *r, int verdict)

@@ -21,6 +21,9 @@
 #define MIN_FORWARD	offsetofend(struct amoeba_forward, flags)
 #define MIN_CANCEL	offsetofend(struct amoeba_cancel, flags)
 
+/* while fewer bytes of replies are kept for io_uring, another of no more may be */
+#define DEV_KEEP	(4UL << 20)
+
 static int amrpc_open(struct inode *inode, struct file *file)
 {
 	struct amrpc_file *f = amrpc_file_open(current->nsproxy->net_ns);
@@ -55,7 +58,8 @@ static int do_info(struct amrpc_file *f, void __user *arg, size_t usize)
 	struct amoeba_info info = {
 		.abi = AMOEBA_ABI_VERSION,
 		.features = AMOEBA_FEAT_TRANS | AMOEBA_FEAT_PORTS | AMOEBA_FEAT_LISTEN |
-			    AMOEBA_FEAT_CANCEL | AMOEBA_FEAT_FORWARD | AMOEBA_FEAT_LIMITS,
+			    AMOEBA_FEAT_CANCEL | AMOEBA_FEAT_FORWARD | AMOEBA_FEAT_LIMITS |
+			    (IS_ENABLED(COMPAT_HAVE_URING_CANCEL) ? AMOEBA_FEAT_URING : 0),
 		.max_data = AMOEBA_MAX_DATA,
 		.max_iov = AMRPC_MAX_IOV,
 		.max_open = AMRPC_MAX_OPEN,
@@ -69,6 +73,20 @@ static int do_info(struct amrpc_file *f, void __user *arg, size_t usize)
 	return arg_out(arg, &info, sizeof(info), usize);
 }
 
+/* the argument of AMOEBA_TRANS; 0, -EFAULT, -EINVAL, -E2BIG */
+int amrpc_trans_in(struct amoeba_trans *t, void __user *arg, size_t usize)
+{
+	int err = arg_in(t, sizeof(*t), arg, usize, MIN_SIZE);
+
+	if (err)
+		return err;
+	if (t->reserved || t->flags & ~AMOEBA_TRANS_FLAGS || !amrpc_header_ok(&t->req))
+		return -EINVAL;
+	t->rep_len = 0;
+	t->out_flags = 0;
+	return 0;
+}
+
 static int do_trans(struct amrpc_file *f, void __user *arg, size_t usize)
 {
 	struct iovec *siov = NULL, *riov = NULL;
@@ -76,11 +94,9 @@ static int do_trans(struct amrpc_file *f, void __user *arg, size_t usize)
 	struct amoeba_trans t;
 	int err;
 
-	err = arg_in(&t, sizeof(t), arg, usize, MIN_SIZE);
+	err = amrpc_trans_in(&t, arg, usize);
 	if (err)
 		return err;
-	if (t.reserved || t.flags & ~AMOEBA_TRANS_FLAGS || !amrpc_header_ok(&t.req))
-		return -EINVAL;
 	err = amrpc_import(&t.send, true, &siov, &send);
 	if (err)
 		return err;
@@ -137,8 +153,10 @@ static int getreq_ports(const struct amoeba_getreq *g, u64 *one, u64 **list)
 	return PTR_ERR_OR_ZERO(*list);
 }
 
-static int getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports)
+/* @nonblock: -EAGAIN instead of waiting, though the caller did not ask for it */
+static int getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports, bool nonblock)
 {
+	u32 flags = g->flags;
 	struct iov_iter recv;
 	struct iovec *iov;
 	int err;
@@ -146,15 +164,20 @@ static int getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *port
 	err = amrpc_import(&g->recv, false, &iov, &recv);
 	if (err)
 		return err;
+	if (nonblock)
+		g->flags |= AMOEBA_GETREQ_NONBLOCK;
 	err = amrpc_getreq(f, g, ports, &recv);
+	g->flags = flags;
 	kfree(iov);
 	return err;
 }
 
-static int putrep(struct amrpc_file *f, struct amoeba_putrep *p)
+/* the same; a reply that is not long is kept instead */
+static int putrep(struct amrpc_file *f, struct amoeba_putrep *p, bool nonblock)
 {
 	struct iov_iter send;
 	struct iovec *iov;
+	size_t len;
 	int err;
 
 	if (p->flags || !amrpc_header_ok(&p->hdr))
@@ -162,12 +185,16 @@ static int putrep(struct amrpc_file *f, struct amoeba_putrep *p)
 	err = amrpc_import(&p->send, true, &iov, &send);
 	if (err)
 		return err;
-	err = amrpc_putrep(f, p, iov_iter_count(&send), &send);
+	len = iov_iter_count(&send);
+	if (nonblock && len > DEV_KEEP)
+		err = -EAGAIN;
+	else
+		err = amrpc_putrep_keep(f, p, len, &send, nonblock ? DEV_KEEP : 0);
 	kfree(iov);
 	return err;
 }
 
-static int do_getreq(struct amrpc_file *f, void __user *arg, size_t usize)
+static int do_getreq(struct amrpc_file *f, void __user *arg, size_t usize, bool nonblock)
 {
 	struct amoeba_getreq g;
 	u64 one, *list;
@@ -179,14 +206,14 @@ static int do_getreq(struct amrpc_file *f, void __user *arg, size_t usize)
 	err = getreq_ports(&g, &one, &list);
 	if (err)
 		return err;
-	err = getreq(f, &g, list ?: &one);
+	err = getreq(f, &g, list ?: &one, nonblock);
 	kfree_sensitive(list);
 	if (err)
 		return err;
 	return arg_out(arg, &g, sizeof(g), usize);
 }
 
-static int do_putrep(struct amrpc_file *f, void __user *arg, size_t usize)
+static int do_putrep(struct amrpc_file *f, void __user *arg, size_t usize, bool nonblock)
 {
 	struct amoeba_putrep p;
 	int err;
@@ -194,13 +221,13 @@ static int do_putrep(struct amrpc_file *f, void __user *arg, size_t usize)
 	err = arg_in(&p, sizeof(p), arg, usize, MIN_SIZE);
 	if (err)
 		return err;
-	err = putrep(f, &p);
+	err = putrep(f, &p, nonblock);
 	if (err)
 		return err;
 	return arg_out(arg, &p, sizeof(p), usize);
 }
 
-static int do_putrep_getreq(struct amrpc_file *f, void __user *arg, size_t usize)
+static int do_putrep_getreq(struct amrpc_file *f, void __user *arg, size_t usize, bool nonblock)
 {
 	struct amoeba_putrep_getreq __user *u = arg;
 	struct amoeba_putrep_getreq pg;
@@ -215,7 +242,7 @@ static int do_putrep_getreq(struct amrpc_file *f, void __user *arg, size_t usize
 	if (err)
 		return err;
 	if (pg.put.handle) {
-		err = putrep(f, &pg.put);
+		err = putrep(f, &pg.put, nonblock);
 		if (err)
 			goto free;
 		/* the wait may end with an errno: say now that the reply is out */
@@ -225,7 +252,7 @@ static int do_putrep_getreq(struct amrpc_file *f, void __user *arg, size_t usize
 		    put_user(pg.put.handle, &u->put.handle))
 			goto free;
 	}
-	err = getreq(f, &pg.get, list ?: &one);
+	err = getreq(f, &pg.get, list ?: &one, nonblock);
 	if (!err)
 		err = arg_out(&u->get, &pg.get, sizeof(pg.get),
 			      usize - offsetof(struct amoeba_putrep_getreq, get));
@@ -306,6 +333,32 @@ static int do_limits(struct amrpc_file *f, void __user *arg, size_t usize)
 	return arg_out(arg, &l, sizeof(l), usize);
 }
 
+/**
+ * amrpc_dev_serve() - the calls of servers, for io_uring
+ * @f: file
+ * @cmd: AMOEBA_GETREQ, AMOEBA_PUTREP, AMOEBA_PUTREP_GETREQ
+ * @arg: their argument
+ * @nonblock: -EAGAIN instead of waiting for a request, or for a long reply to be acknowledged; nothing
+ *	is lost, the caller repeats it as it is
+ *
+ * Return: as of the ioctl, or -EOPNOTSUPP: another call.
+ */
+long amrpc_dev_serve(struct amrpc_file *f, unsigned int cmd, void __user *arg, bool nonblock)
+{
+	size_t usize = _IOC_SIZE(cmd);
+
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(AMOEBA_GETREQ):
+		return do_getreq(f, arg, usize, nonblock);
+	case _IOC_NR(AMOEBA_PUTREP):
+		return do_putrep(f, arg, usize, nonblock);
+	case _IOC_NR(AMOEBA_PUTREP_GETREQ):
+		return do_putrep_getreq(f, arg, usize, nonblock);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
 static long amrpc_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
 	struct amrpc_file *f = file->private_data;
@@ -320,11 +373,11 @@ static long amrpc_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	case _IOC_NR(AMOEBA_TRANS):
 		return do_trans(f, arg, usize);
 	case _IOC_NR(AMOEBA_GETREQ):
-		return do_getreq(f, arg, usize);
+		return do_getreq(f, arg, usize, false);
 	case _IOC_NR(AMOEBA_PUTREP):
-		return do_putrep(f, arg, usize);
+		return do_putrep(f, arg, usize, false);
 	case _IOC_NR(AMOEBA_PUTREP_GETREQ):
-		return do_putrep_getreq(f, arg, usize);
+		return do_putrep_getreq(f, arg, usize, false);
 	case _IOC_NR(AMOEBA_FORWARD):
 		return do_forward(f, arg, usize);
 	case _IOC_NR(AMOEBA_CANCEL):
@@ -353,6 +406,9 @@ static const struct file_operations amrpc_fops = {
 	.poll		= amrpc_poll,
 	.unlocked_ioctl	= amrpc_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
+#ifdef COMPAT_HAVE_URING_CANCEL
+	.uring_cmd	= amrpc_uring_cmd,
+#endif
 };
 
 static struct miscdevice amrpc_miscdev = {
@@ -375,6 +431,7 @@ int amrpc_dev_init(void)
 	BUILD_BUG_ON(sizeof(struct amoeba_listen) != 16);
 	BUILD_BUG_ON(sizeof(struct amoeba_limits) != 16);
 	BUILD_BUG_ON(sizeof(struct amoeba_info) != 48);
+	BUILD_BUG_ON(sizeof(struct amoeba_sqe) != 16);
 	return misc_register(&amrpc_miscdev);
 }
 

@@ -154,7 +154,7 @@ static int events(struct amrpc_run *r, unsigned int ev, bool up)
 	if (ev & AMRPC_EV_FORWARD)
 		return AMRPC_FORWARDED;
 	if (ev & AMRPC_EV_MISSED)
-		return signal_pending(current) ? AMOEBA_RPC_ABORTED : MISSED;
+		return task_sigpending(current) ? AMOEBA_RPC_ABORTED : MISSED;
 	if (ev & AMRPC_EV_CANCEL)
 		return amrpc_tx_withdraw(tx) ? AMOEBA_RPC_ABORTED : AMOEBA_RPC_FAILURE;
 	if (ev & AMRPC_EV_SIGNAL)

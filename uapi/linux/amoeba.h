@@ -296,6 +296,7 @@ struct amoeba_limits {
 #define AMOEBA_FEAT_CANCEL	0x8	/* AMOEBA_CANCEL, cookies */
 #define AMOEBA_FEAT_FORWARD	0x10	/* AMOEBA_FORWARD */
 #define AMOEBA_FEAT_LIMITS	0x20	/* AMOEBA_LIMITS */
+#define AMOEBA_FEAT_URING	0x40	/* commands of io_uring */
 
 /**
  * struct amoeba_info - result of AMOEBA_INFO
@@ -319,6 +320,24 @@ struct amoeba_info {
 	__u8		address[8];
 	__u32		max_ports;
 	__u32		max_listen;
+};
+
+/* ---- io_uring ------------------------------------------------------------------------------------ */
+
+/**
+ * struct amoeba_sqe - cmd of an SQE with IORING_OP_URING_CMD
+ * @arg: user address of the structure
+ * @reserved: zero
+ *
+ * cmd_op is AMOEBA_TRANS, AMOEBA_GETREQ, AMOEBA_PUTREP or AMOEBA_PUTREP_GETREQ (EOPNOTSUPP others); the result
+ * is what ioctl(2) would give, 0 or a negative errno. The structure and its buffers stay where they are until
+ * then, but for the request data of AMOEBA_TRANS, which is copied at once: 2 GiB of it at a time, ENOBUFS
+ * beyond. Where AMOEBA_FEAT_URING is not set all give EOPNOTSUPP: use sockets. What is under way ends when its
+ * ring or task does, as the calls of a process that is killed; AMOEBA_CANCEL ends what has a cookie.
+ */
+struct amoeba_sqe {
+	__aligned_u64		arg;
+	__aligned_u64		reserved;
 };
 
 /* ---- sockets ------------------------------------------------------------------------------------ */
