@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * rpc_fuzz: random calls of /dev/amoeba.
+ * rpc_fuzz: random calls of /dev/amoeba, and of transaction sockets.
  *
  *   rpc_fuzz [calls=20000] [seed=N] [verbose=1]
  *
@@ -14,10 +14,15 @@
  */
 #include "rpc_tool.h"
 
+#include <amoeba.h>
+#include <linux/flip.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -443,6 +448,163 @@ static bool offers_guard(unsigned int nr, void *arg)
 	return false;
 }
 
+/* ---- sockets --------------------------------------------------------------------------------------- */
+
+static int socks[3], family;	/* a client, a server, what becomes of it; 0: there are none */
+static uint64_t sock_handle;
+
+static void a_sockaddr(struct sockaddr_flip *sf, const uint8_t *port)
+{
+	memset(sf, 0, sizeof(*sf));
+	sf->sflip_family = below(32) ? (uint16_t)family : (uint16_t)rnd();
+	if (below(8))
+		memcpy(sf->sflip_addr, port, 6);
+	if (!below(32))
+		((uint8_t *)sf)[below(sizeof(*sf))] = rnd();
+}
+
+static void open_socket(int i)
+{
+	struct sockaddr_flip sf;
+
+	socks[i] = socket(family, SOCK_SEQPACKET, FLIPPROTO_RPC);
+	if (socks[i] < 0)
+		DIE("a socket: %s", strerror(errno));
+	if (i == 1) {
+		uint8_t port[6] = { 0 };
+
+		port[below(2) ? 0 : 5] = 1;
+		a_sockaddr(&sf, port);
+		bind(socks[i], (struct sockaddr *)&sf, sizeof(sf));
+	}
+}
+
+static void open_sockets(void)
+{
+	family = flip_family();
+	if (family <= 0)
+		family = 0;
+	for (int i = 0; i < 3 && family; i++)
+		open_socket(i);
+}
+
+/* a message, with what may stand in it; returns whether a guard is part of its data */
+static bool a_message(struct msghdr *mh, bool sends, int who)
+{
+	static struct sockaddr_flip sf;
+	static struct iovec iov[4];
+	static union { char buf[512]; struct cmsghdr h; } c;
+	struct amoeba_msg m = { .handle = below(3) ? sock_handle : below(5) };
+	bool guard = false;
+	__u64 len;
+
+	memset(mh, 0, sizeof(*mh));
+	mh->msg_iov = iov;
+	mh->msg_iovlen = below(8) ? 1 : below(5);
+	for (unsigned int i = 0; i < mh->msg_iovlen; i++) {
+		iov[i].iov_base = (void *)(uintptr_t)a_pointer(&len);
+		iov[i].iov_len = len;
+		guard |= hits_guard((uintptr_t)iov[i].iov_base, len);
+	}
+	if (!below(4)) {
+		a_sockaddr(&sf, putport);
+		mh->msg_name = &sf;
+		mh->msg_namelen = below(8) ? sizeof(sf) : below(128);
+	}
+	mh->msg_control = c.buf;
+	mh->msg_controllen = below(12) ? CMSG_SPACE(sizeof(m)) : below(sizeof(c.buf));
+	if (!sends)
+		return guard;
+	memset(&c, 0, sizeof(c));
+	a_header(&m.hdr, putport);
+	if (!below(8))
+		m.flags = below(8) ? 1U << below(4) : rnd();
+	if (who == 1 && below(8))
+		m.flags = 0;
+	m.locate_ms = 1 + below(20);
+	m.timeout_ms = below(4) ? 1 + below(50) : 0;
+	m.room = below(4) ? below(ROOM) : below(4) ? 0 : rnd();
+	m.reserved = below(24) ? 0 : rnd();
+	c.h.cmsg_level = below(32) ? SOL_AMOEBA : rnd();
+	c.h.cmsg_type = below(32) ? AMOEBA_MSG : below(4);
+	c.h.cmsg_len = below(16) ? CMSG_LEN(sizeof(m)) : below(16) ? below(600) : rnd();
+	memcpy(CMSG_DATA(&c.h), &m, sizeof(m));
+	if (!below(8))
+		c.buf[below(sizeof(c.buf))] = rnd();
+	return guard;
+}
+
+/* one call of a socket: 0, or an errno */
+static int a_socket_call(void)
+{
+	static const int flags[] = { MSG_TRUNC, MSG_PEEK, MSG_WAITALL, MSG_OOB, MSG_EOR, MSG_ERRQUEUE };
+	int i = below(3), fd = socks[i], rc, f = MSG_DONTWAIT | MSG_NOSIGNAL;
+	uint8_t port[8] = { 0 };
+	struct sockaddr_flip sf;
+	struct msghdr mh;
+	bool guard;
+
+	if (!below(16))
+		f |= flags[below(6)];
+	if (!below(64))
+		f = (int)rnd() | MSG_DONTWAIT;
+	a_getport(port);
+	switch (below(16)) {
+	case 0:
+		a_sockaddr(&sf, port);
+		rc = bind(fd, (struct sockaddr *)&sf, below(16) ? sizeof(sf) : below(64));
+		break;
+	case 1:
+		a_sockaddr(&sf, putport);
+		rc = connect(fd, (struct sockaddr *)&sf, below(16) ? sizeof(sf) : below(64));
+		break;
+	case 2: {
+		int v = (int)(below(2) ? below(100000) : rnd());
+
+		rc = setsockopt(fd, SOL_SOCKET, below(2) ? SO_SNDBUF : SO_RCVBUF, &v, sizeof(v));
+		break;
+	}
+	case 3: {
+		struct pollfd p = { .fd = fd, .events = (short)rnd() };
+		socklen_t len = sizeof(sf);
+
+		rc = poll(&p, 1, below(2));
+		if (rc >= 0)
+			rc = below(2) ? getsockname(fd, (struct sockaddr *)&sf, &len) :
+					getpeername(fd, (struct sockaddr *)&sf, &len);
+		break;
+	}
+	case 4:
+		if (!below(4)) {
+			close(fd);
+			open_socket(i);
+		}
+		rc = 0;
+		break;
+	case 5: case 6: case 7: case 8: case 9:
+		guard = a_message(&mh, false, i);
+		rc = (int)recvmsg(fd, &mh, f);
+		if (rc >= 0 && i == 1 && mh.msg_controllen >= CMSG_LEN(sizeof(struct amoeba_msg)))
+			memcpy(&sock_handle, (uint8_t *)CMSG_DATA((struct cmsghdr *)mh.msg_control) +
+			       offsetof(struct amoeba_msg, handle), 8);
+		if (guard)
+			fill_guards();
+		break;
+	default:
+		a_message(&mh, true, i);
+		rc = (int)sendmsg(fd, &mh, f);
+	}
+	if (rc >= 0)
+		return 0;
+	switch (errno) {
+	case EOPNOTSUPP: case ENOTCONN: case EDESTADDRREQ: case EAFNOSUPPORT: case ECONNRESET:
+		return errno;
+	}
+	if (!documented(errno))
+		DIE("socket %d: errno %d (%s)", i, errno, strerror(errno));
+	return errno;
+}
+
 static void *page_area(size_t pages)
 {
 	uint8_t *p = mmap(NULL, (pages + 1) * 4096, PROT_READ | PROT_WRITE,
@@ -505,7 +667,7 @@ static void sane_call(int fd)
 
 int main(int argc, char **argv)
 {
-	unsigned long calls = 20000, errs = 0, done[MAX_KNOWN] = { 0 };
+	unsigned long calls = 20000, errs = 0, on_sockets = 0, sock_errs = 0, done[MAX_KNOWN] = { 0 };
 	uint64_t seed = (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
 	bool verbose = false;
 	uint8_t arg[2048] __attribute__((aligned(16)));
@@ -543,6 +705,7 @@ int main(int argc, char **argv)
 	prepare();
 	for (int i = 0; i < 3; i++)
 		fds[i] = rpc_open();
+	open_sockets();
 	if (pthread_create(&waiter, NULL, wait_forever, NULL))
 		DIE("a thread cannot be made");
 
@@ -557,6 +720,13 @@ int main(int argc, char **argv)
 		bool offered;
 		__u64 len;
 
+		if (family && !below(5)) {
+			on_sockets++;
+			check_guards(n);
+			sock_errs += !!a_socket_call();
+			check_guards(n);
+			continue;
+		}
 		an_argument(nr, arg);
 		b = filled(nr, arg);
 		if (b)
@@ -613,6 +783,7 @@ int main(int argc, char **argv)
 	printf("%lu calls: %lu refused; done:", calls, errs);
 	for (unsigned int i = 0; i < NR_KNOWN; i++)
 		printf(" %s %lu", name_of(known[i]), done[known[i]]);
+	printf("; on sockets %lu, %lu refused", on_sockets, sock_errs);
 	putchar('\n');
 	for (unsigned int i = 0; i < NR_KNOWN; i++)
 		if (calls >= 10000 && !done[known[i]])
