@@ -16,10 +16,7 @@ size=${SIZE:-8388608} count=1
 pair k1 k2
 tc -n k1 qdisc add dev va root netem limit 10000 2>/dev/null || skip "no netem"
 in_ns k2 "$tests/rpc_server" getport=$getport echo=1 room="$size" count=0 >"$tmp/srv" 2>&1 &
-for ((i = 0; i < 100; i++)); do
-	in_ns k2 grep -q 'waiting 1' /proc/net/amoeba/ports && break
-	sleep 0.1
-done
+wait_for 10 in_ns k2 grep -q 'waiting 1' /proc/net/amoeba/ports || fail "no server: $(cat "$tmp/srv")"
 head -c "$size" /dev/urandom >"$tmp/data"
 
 # through WHAT NETEM...: all of it there and back, unchanged, and nothing repeated as a whole
@@ -76,4 +73,20 @@ between "5 % lost" 30 100
 size=60000 count=30
 head -c $size /dev/urandom >"$tmp/data"
 through "small, 3 % lost" loss 3%
+
+# and through sockets, where no thread waits at either end
+if [ "$(cat /sys/module/flip/parameters/family)" != 0 ]; then
+	in_ns k2 "$tests/sock_calls" serve=0 >"$tmp/served" 2>&1 &
+	wait_for 20 grep -q ready "$tmp/served" || fail "no server: $(cat "$tmp/served")"
+	for ns in k1 k2; do in_ns $ns cat /proc/net/amoeba/stat >"$tmp/$ns"; done
+	in_ns k1 "$tests/sock_calls" call=30 size=100000 command=100000 room=100000 ||
+		fail "calls through a socket"
+	for ns in k1 k2; do
+		for name in requests_resent replies_resent missing_over; do
+			[ "$(moved $ns $name)" = 0 ] || fail "sockets: $ns: $name $(moved $ns $name)"
+		done
+		[ "$(moved $ns resent_ranges)" -gt 0 ] || fail "sockets: $ns has sent nothing again"
+		echo "sockets: $ns: sent again $(moved $ns resent_ranges) parts"
+	done
+fi
 finish
