@@ -62,6 +62,11 @@ typedef struct ctl_table compat_ctl_table_t;
 #define timer_shutdown_sync(timer)	timer_delete_sync(timer)
 #endif
 
+/* without it, a suspend fails while somebody waits and must not be woken */
+#ifndef COMPAT_HAVE_TASK_FREEZABLE
+#define TASK_FREEZABLE	0
+#endif
+
 #ifndef COMPAT_HAVE_HRTIMER_SETUP
 #define hrtimer_setup(timer, fn, clock, mode)			\
 	do {							\

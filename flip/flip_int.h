@@ -585,10 +585,10 @@ static inline int flip_impatient(const struct flip_patience *p)
 	if (!__err) {										\
 		__left = -ERESTARTSYS;								\
 		if (__p->stop)									\
-			__left = wait_event_interruptible_timeout(wq, (cond) ||			\
+			__left = flip_wait_interruptible(wq, (cond) ||				\
 					(__err = flip_impatient(__p)), __p->left);		\
 		if (__left == -ERESTARTSYS && !__err)						\
-			__left = wait_event_killable_timeout(wq, (cond) ||			\
+			__left = flip_wait_killable(wq, (cond) ||				\
 					(__err = flip_impatient(__p)),				\
 					__p->left == MAX_SCHEDULE_TIMEOUT ? __p->left :		\
 					max_t(long, __end - jiffies, 0));			\

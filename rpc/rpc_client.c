@@ -184,7 +184,7 @@ static unsigned int wait_events(struct amrpc_run *r)
 	int ev;
 
 	if (!call->signalled) {
-		if (wait_event_interruptible_timeout(call->wq, stirred(call), time_left(r)) >= 0)
+		if (flip_wait_interruptible(call->wq, stirred(call), time_left(r)) >= 0)
 			return amrpc_call_events(call);
 		if (task_sigpending(current) && r->at != AMRPC_AT_REMOTE &&
 		    !(r->at == AMRPC_AT_LOCAL && !r->queued))
@@ -197,7 +197,7 @@ static unsigned int wait_events(struct amrpc_run *r)
 			return amrpc_call_events(call) | ev;
 		}
 	}
-	if (wait_event_killable_timeout(call->wq, stirred(call), time_left(r)) < 0)
+	if (flip_wait_killable(call->wq, stirred(call), time_left(r)) < 0)
 		return AMRPC_EV_KILLED;
 	return amrpc_call_events(call);
 }

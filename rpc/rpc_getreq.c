@@ -187,7 +187,7 @@ static struct amrpc_tx *wait_request(struct amrpc_file *f, struct amrpc_waiter *
 		for (unsigned int i = 0; i < w->nr; i++)
 			amrpc_loc_wake(f->an, w->on[i].listen->port->port);
 
-		left = wait_event_interruptible_timeout(w->wq, READ_ONCE(w->tx),
+		left = flip_wait_interruptible(w->wq, READ_ONCE(w->tx),
 				amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 		/* one that was given is accepted, even when a signal is pending */
 		return leave(w, left < 0 ? -EINTR : -ETIMEDOUT);
@@ -205,7 +205,7 @@ static struct amrpc_tx *wait_listened(struct amrpc_file *f, struct amrpc_waiter 
 	long left = 0;
 
 	if (!tx && !nonblock)
-		left = wait_event_interruptible_timeout(f->wq,
+		left = flip_wait_interruptible(f->wq,
 				READ_ONCE(w->cancelled) || (tx = amrpc_listened_next(f)),
 				amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 	if (tx)

@@ -219,7 +219,7 @@ static int await_ack(struct amrpc_tx *tx, struct amoeba_putrep *p, const struct 
 		struct iov_iter it = *send;
 		bool inval, whole;
 
-		if (wait_event_killable(tx->wq, wanted(tx))) {
+		if (flip_wait_killable(tx->wq, wanted(tx), MAX_SCHEDULE_TIMEOUT) < 0) {
 			amrpc_tx_finish(tx, true);
 			return -EINTR;
 		}

@@ -7,10 +7,12 @@
 
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/seqlock.h>
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include <linux/uio.h>
+#include <linux/wait.h>
 #include <net/net_namespace.h>
 
 /*
@@ -252,6 +254,23 @@ void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payl
  * said nothing, or the packet has come further than one network.
  */
 u8 flip_peer_knows(struct net *net, const struct flip_rx *rx);
+
+/*
+ * Wait for an event, as wait_event_interruptible_timeout() and wait_event_killable_timeout() do, and freeze
+ * there when the machine is suspended: who waits for another machine holds no lock and may wait for long.
+ */
+#define flip_wait_state(wq, cond, state, tmo) ({					\
+	long __ret = (tmo);								\
+											\
+	might_sleep();									\
+	if (!___wait_cond_timeout(cond))						\
+		__ret = ___wait_event(wq, ___wait_cond_timeout(cond),			\
+				      ((state) | TASK_FREEZABLE), 0, tmo,		\
+				      __ret = schedule_timeout(__ret));			\
+	__ret;										\
+})
+#define flip_wait_interruptible(wq, cond, tmo)	flip_wait_state(wq, cond, TASK_INTERRUPTIBLE, tmo)
+#define flip_wait_killable(wq, cond, tmo)	flip_wait_state(wq, cond, TASK_KILLABLE, tmo)
 
 /* counter number @i of a namespace, from 0 on; false: there are no more. Any context */
 bool flip_counter(struct net *net, unsigned int i, const char **name, u64 *value);

@@ -87,6 +87,43 @@ for sig in KILL ABRT TERM; do
 	echo "SIG$sig: $took ms"
 done
 
+# ---- a machine that is suspended: who waits is frozen where it waits, and goes on afterwards
+mkdir "$tmp/cg"
+if mount -t cgroup -o freezer none "$tmp/cg" 2>/dev/null; then
+	mkdir "$tmp/cg/s"
+	kill -9 $server
+	wait $server 2>/dev/null
+	quiet s2
+	server s2 2000
+	served=$(stat_of s2 requests_served)
+	client frozen s1 usr1=1
+	frozen=$pid
+	above s2 requests_served "$served"
+	# one that has got a signal waits on for what cannot be overlooked
+	kill -USR1 $frozen
+	client queued s1
+	queued=$pid
+	above s2 requests_queued 0
+	ip netns exec s1 "$tests/rpc_server" getport=010203040506 >"$tmp/idle" 2>&1 &
+	idle=$!
+	wait_for 10 serving s1 || fail "no server in s1: $(cat "$tmp/idle")"
+	is_state() { [ "$(cat "$tmp/cg/s/freezer.state")" = "$1" ]; }
+	for p in $(ip netns pids s1) $(ip netns pids s2); do echo "$p" >"$tmp/cg/s/cgroup.procs"; done
+	echo FROZEN >"$tmp/cg/s/freezer.state"
+	wait_for 3 is_state FROZEN || fail "not frozen: $(cat "$tmp/cg/s/freezer.state")"
+	sleep 0.5
+	echo THAWED >"$tmp/cg/s/freezer.state"
+	wait $frozen $queued
+	kill -0 $idle 2>/dev/null || fail "a server that waited for requests has ended: $(cat "$tmp/idle")"
+	kill -9 $idle
+	wait $idle 2>/dev/null
+	for f in frozen queued; do
+		grep -q 'verdict 0' "$tmp/$f" || fail "after the freeze: $f: $(cat "$tmp/$f")"
+	done
+	echo "frozen: $(head -1 "$tmp/frozen")"
+	umount "$tmp/cg"
+fi
+
 # ---- it has not left whole: the server's machine says nothing any more, so credits are missing
 if tc -n s2 qdisc add dev vb root netem loss 100% 2>/dev/null; then
 	head -c 1000000 /dev/zero >"$tmp/large"
