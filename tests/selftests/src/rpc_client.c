@@ -14,7 +14,6 @@
 #include "rpc_tool.h"
 
 #include <amoeba.h>
-#include <linux/flip.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -29,10 +28,10 @@ static void on_signal(int sig)
 
 static int open_socket(void)
 {
-	int fd = socket(flip_family(), SOCK_SEQPACKET | SOCK_CLOEXEC, FLIPPROTO_RPC);
+	int fd = am_socket(SOCK_CLOEXEC);
 
 	if (fd < 0)
-		DIE("a socket: %s", strerror(errno));
+		DIE("a socket: %s", strerror(-fd));
 	return fd;
 }
 
@@ -40,33 +39,23 @@ static int open_socket(void)
 static int socket_trans(int fd, struct amoeba_trans *t)
 {
 	struct amoeba_msg m = { .hdr = t->req, .flags = t->flags, .handle = 1 };
-	union { char buf[CMSG_SPACE(sizeof(m))]; struct cmsghdr align; } c = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)t->send.addr, t->send.len };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf,
-			     .msg_controllen = sizeof(c.buf) };
-	struct cmsghdr *h = CMSG_FIRSTHDR(&mh);
+	int64_t n;
 
 	m.locate_ms = t->locate_ms;
 	m.timeout_ms = t->timeout_ms;
 	m.room = t->recv.len ? t->recv.len : 1;
-	h->cmsg_level = SOL_AMOEBA;
-	h->cmsg_type = AMOEBA_MSG;
-	h->cmsg_len = CMSG_LEN(sizeof(m));
-	memcpy(CMSG_DATA(h), &m, sizeof(m));
-	if (sendmsg(fd, &mh, 0) < 0)
+	n = am_socket_send(fd, &m, (void *)(uintptr_t)t->send.addr, t->send.len, 0);
+	if (n >= 0)
+		n = am_socket_recv(fd, &m, (void *)(uintptr_t)t->recv.addr, t->recv.len, 0);
+	if (n < 0 || m.error) {
+		errno = n < 0 ? (int)-n : m.error;
 		return -1;
-	iov.iov_base = (void *)(uintptr_t)t->recv.addr;
-	iov.iov_len = t->recv.len;
-	mh.msg_controllen = sizeof(c.buf);
-	if (recvmsg(fd, &mh, 0) < 0)
-		return -1;
-	memcpy(&m, CMSG_DATA(h), sizeof(m));
+	}
 	t->rep = m.hdr;
 	t->verdict = m.verdict;
 	t->rep_len = m.len;
 	t->out_flags = m.out_flags;
-	errno = m.error;
-	return m.error ? -1 : 0;
+	return 0;
 }
 
 int main(int argc, char **argv)

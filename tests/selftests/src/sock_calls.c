@@ -191,6 +191,36 @@ static void echo(void)
 	close(c);
 }
 
+/* the same through the library */
+static void library(void)
+{
+	int s = am_socket(SOCK_CLOEXEC), c = am_socket(SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct amoeba_msg m = { .handle = 4, .hdr.command = 6 };
+	struct sockaddr_flip name;
+	socklen_t len = sizeof(name);
+	am_port put;
+
+	check_num("a drawn port", am_socket_bind(s, NULL), 0);
+	getsockname(s, (struct sockaddr *)&name, &len);
+	memcpy(put.b, name.sflip_addr, sizeof(put.b));
+	check(!am_port_null(&put), "has a put-port");
+	check_num("it is called", am_socket_connect(c, &put), 0);
+	check_num("a request", am_socket_send(c, &m, big, 10, 0), 10);
+	check_num("no reply yet", am_socket_recv(c, &m, in, 10, 0), -EAGAIN);
+	check_num("it comes", am_socket_recv(s, &m, in, 10, 0), 10);
+	m.hdr.status = -5;
+	check_num("a reply", am_socket_send(s, &m, big, 20, 0), 20);
+	check(readable(c, 1000), "is there");
+	check_num("and comes", am_socket_recv(c, &m, in, 10, MSG_TRUNC), 20);
+	check(m.handle == 4 && m.hdr.status == -5 && !m.verdict && m.len == 20, "as it was sent");
+	check_num("a server does not call", am_socket_connect(s, &put), -EINVAL);
+	close(s);
+	s = socket(AF_UNIX, SOCK_DGRAM, 0);
+	check_num("no such socket", am_socket_send(s, &m, big, 1, 0), -ENOTCONN);
+	close(s);
+	close(c);
+}
+
 /* many at once on one socket, answered in another order, told apart by their handles */
 static void many(void)
 {
@@ -638,6 +668,7 @@ int main(int argc, char **argv)
 		return calls(atoi(v + 5), size, room, locate_ms, command, verdict);
 	}
 	echo();
+	library();
 	many();
 	verdicts();
 	cuts();

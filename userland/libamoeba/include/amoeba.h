@@ -164,6 +164,17 @@ int	 am_cancel(uint64_t cookie);
 /* time-outs where calls give none; the ones before come back: 0 or -errno */
 int	 am_limits(struct amoeba_limits *l);
 
+/*
+ * Transactions through sockets, amoeba(7): many at once without threads. am_socket() is for SOCK_CLOEXEC and
+ * SOCK_NONBLOCK; no port: a drawn one to serve, none to call. Results are >= 0 or -errno; of a call
+ * that failed @m says the verdict.
+ */
+int	 am_socket(int flags);
+int	 am_socket_bind(int fd, const am_port *get);
+int	 am_socket_connect(int fd, const am_port *put);
+int64_t	 am_socket_send(int fd, const struct amoeba_msg *m, const void *data, size_t len, int flags);
+int64_t	 am_socket_recv(int fd, struct amoeba_msg *m, void *buf, size_t size, int flags);
+
 /* ---- server loop ------------------------------------------------------------------------- */
 
 /** one request in the hands of a handler */
