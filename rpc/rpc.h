@@ -15,6 +15,7 @@
  *   port   (struct amrpc_port)   a put-port served in this namespace; listen (struct
  *                                amrpc_listen) is one file serving it, with its waiting threads
  *                                and its bounded queue of accepted requests.
+ *   user   (struct amrpc_user)   who opened files, with what it has of what all share.
  *   loc    (struct amrpc_loc)    cache entry: which FLIP address serves a port, or who is
  *                                looking for it.
  *   kid    (struct amrpc_kid)    a client kernel and the transactions it has had executed here.
@@ -53,6 +54,7 @@
 #include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/percpu_counter.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
@@ -106,6 +108,13 @@ struct amrpc_tunables {
 	unsigned int	max_cached;
 	unsigned int	max_kernels;
 	unsigned int	max_lingering;
+	/* of each user: enum amrpc_user_what */
+	unsigned int	max_user_files;
+	unsigned int	max_user_calls;
+	unsigned int	max_user_ports;
+	unsigned int	max_user_queued;
+	unsigned int	max_user_requests;
+	unsigned long	max_user_bytes;
 	unsigned int	queue_bytes;		/* data of one queue */
 	unsigned int	queue_len;		/* remote requests, per listen */
 	unsigned int	queue_local_len;	/* local ones, per port: each a thread that waits */
@@ -133,6 +142,7 @@ struct amrpc_net {
 	struct list_head	files;
 	struct rhashtable	file_addrs;	/* the same, by FLIP address */
 	wait_queue_head_t	files_wq;	/* files has become empty */
+	struct xarray		users;
 	struct list_head	lingering;	/* closed ones, oldest first; files_lock */
 	unsigned int		nr_lingering;
 	bool			going;		/* none lingers any more */
@@ -152,15 +162,19 @@ struct amrpc_net *amrpc_pernet(struct net *net);
 
 /* ---- rpc_copy.c: data kept in kernel memory ------------------------------------------------ */
 
+struct amrpc_user;
+
 struct amrpc_buf {
 	refcount_t	ref;
+	struct amrpc_user *user;	/* charged; a file of it outlives the buffer */
 	size_t		len;
 	unsigned int	nr;
 	struct bio_vec	bv[];
 };
 
-struct amrpc_buf *amrpc_buf_new(size_t len);
-struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len);
+struct amrpc_buf *amrpc_buf_new(struct amrpc_user *user, size_t len);
+struct amrpc_buf *amrpc_buf_from_iter(struct amrpc_user *user, struct iov_iter *from, size_t len);
+struct amrpc_buf *amrpc_buf_request(struct amrpc_file *f, struct iov_iter *from, size_t len);
 static inline struct amrpc_buf *amrpc_buf_get(struct amrpc_buf *b)
 {
 	refcount_inc(&b->ref);
@@ -189,6 +203,39 @@ ssize_t amrpc_data_copy(const struct amrpc_data *d, struct iov_iter *to);
 bool amrpc_data_hdr(const struct amrpc_data *d, const struct amrpc_wire *w,
 		    struct amoeba_header *h);
 void amrpc_data_free(struct amrpc_data *d);
+
+/* ---- rpc_user.c --------------------------------------------------------------------------------- */
+
+enum amrpc_user_what {
+	AMRPC_USER_FILES,
+	AMRPC_USER_PORTS,
+	AMRPC_USER_QUEUED,	/* local requests of its clients, in queues */
+	AMRPC_USER_REQUESTS,	/* requests of other machines, in queues of its files */
+	AMRPC_USER_NR,
+	AMRPC_USER_CALLS = AMRPC_USER_NR,	/* from here on percpu_counters */
+	AMRPC_USER_BYTES,	/* kernel memory with data of requests and replies */
+};
+
+struct amrpc_user {
+	refcount_t		ref;
+	struct amrpc_net	*an;
+	u32			uid;		/* of the initial user namespace */
+	atomic_long_t		used[AMRPC_USER_NR];
+	struct percpu_counter	calls;
+	struct percpu_counter	bytes;
+	struct list_head	lingering;	/* files, oldest first; an->files_lock */
+	unsigned int		nr_lingering;
+};
+
+struct seq_file;
+struct amrpc_user *amrpc_user_get(struct amrpc_net *an);
+void amrpc_user_put(struct amrpc_user *u);
+bool amrpc_user_room(struct amrpc_user *u, enum amrpc_user_what what, long n);
+bool amrpc_user_charge(struct amrpc_user *u, enum amrpc_user_what what, long n);
+void amrpc_user_add(struct amrpc_user *u, enum amrpc_user_what what, long n);
+void amrpc_users_show(struct seq_file *m, struct amrpc_net *an);
+void amrpc_users_init(struct amrpc_net *an);
+void amrpc_users_exit(struct amrpc_net *an);
 
 /* ---- rpc_file.c ----------------------------------------------------------------------------- */
 
@@ -234,7 +281,10 @@ struct amrpc_file {
 	struct rcu_head		rcu;
 	bool			holds;		/* namespace and module; not the kernel's own */
 	struct work_struct	free_work;
+	struct amrpc_user	*user;		/* who opened it, or NULL: the kernel */
+	bool			charged;	/* to it; not while it lingers */
 	struct list_head	linger;		/* an->lingering */
+	struct list_head	linger_user;	/* user->lingering */
 	unsigned long		linger_since;	/* jiffies */
 };
 

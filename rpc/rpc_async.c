@@ -49,7 +49,7 @@ static void async_timer(struct timer_list *t)
 }
 
 /* keep no more of a reply than there is room for */
-static void cut(struct amrpc_async *a)
+static void cut(struct amrpc_async *a, struct amrpc_user *user)
 {
 	struct amrpc_data *d = &a->data;
 	struct amrpc_buf *buf;
@@ -58,7 +58,7 @@ static void cut(struct amrpc_async *a)
 	/* one packet is no more than its skb, and in a buffer is only what we take */
 	if (!d->msg || d->len <= a->room)
 		return;
-	buf = amrpc_buf_new(a->room);
+	buf = amrpc_buf_new(user, a->room);
 	if (!IS_ERR(buf)) {
 		iov_iter_bvec(&it, ITER_DEST, buf->bv, buf->nr, buf->len);
 		amrpc_data_copy(d, &it);	/* to kernel memory: it does not fail */
@@ -85,6 +85,8 @@ static void finish(struct amrpc_async *a)
 {
 	struct amrpc_run *r = &a->run;
 	struct amrpc_call *call = r->call;
+	/* data of the reply is charged to its user */
+	struct amrpc_file *f = amrpc_file_get(call->file);
 
 	spin_lock_bh(&a->lock);
 	a->over = true;
@@ -95,7 +97,7 @@ static void finish(struct amrpc_async *a)
 		if (r->verdict == AMOEBA_RPC_OK) {
 			a->data = call->data;
 			memset(&call->data, 0, sizeof(call->data));
-			cut(a);
+			cut(a, f->user);
 		}
 	}
 	amrpc_call_end(call);
@@ -103,6 +105,7 @@ static void finish(struct amrpc_async *a)
 	amrpc_buf_free(r->buf);
 	r->buf = NULL;
 	a->done(a);
+	amrpc_file_put(f);
 }
 
 /* by who has the token, and gives it away */
@@ -182,7 +185,7 @@ struct amrpc_async *amrpc_async_new(struct amrpc_buf *data, size_t room,
  *
  * @a->done may be called before it returns. Then @a->run.err is an errno (as of amrpc_trans()), or 0
  * and @a->t says how it has ended; @a->data is the reply's.
- * Context: process. Return: 0; -ENOBUFS, -ENOMEM: nothing has begun.
+ * Context: process. Return: 0; -EDQUOT, -ENOBUFS, -ENOMEM: nothing has begun.
  */
 int amrpc_async_start(struct amrpc_async *a, struct amrpc_file *f)
 {

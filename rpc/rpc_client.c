@@ -40,7 +40,7 @@ static void call_reset(struct amrpc_call *call, u64 port)
 	spin_unlock_bh(&call->lock);
 }
 
-struct amrpc_call *amrpc_call_new(struct amrpc_file *f, u64 port)
+static struct amrpc_call *call_make(struct amrpc_file *f, u64 port)
 {
 	struct amrpc_call *call = xchg(&f->spare, NULL);
 	u32 idx;
@@ -68,6 +68,25 @@ struct amrpc_call *amrpc_call_new(struct amrpc_file *f, u64 port)
 		return ERR_PTR(err == -EBUSY ? -ENOBUFS : err);
 	}
 	call->idx = idx;
+	return call;
+}
+
+/* ERR_PTR(-EDQUOT, -ENOBUFS, -ENOMEM) */
+struct amrpc_call *amrpc_call_new(struct amrpc_file *f, u64 port)
+{
+	struct amrpc_call *call;
+
+	if (!amrpc_user_room(f->user, AMRPC_USER_BYTES, 0)) {
+		amrpc_count(f->an, USER_BYTES);
+		return ERR_PTR(-EDQUOT);
+	}
+	if (!amrpc_user_charge(f->user, AMRPC_USER_CALLS, 1)) {
+		amrpc_count(f->an, USER_CALLS);
+		return ERR_PTR(-EDQUOT);
+	}
+	call = call_make(f, port);
+	if (IS_ERR(call))
+		amrpc_user_add(f->user, AMRPC_USER_CALLS, -1);
 	return call;
 }
 
@@ -107,6 +126,7 @@ void amrpc_call_end(struct amrpc_call *call)
 		amrpc_tx_put(tx);
 	amrpc_resend_forget(call);
 	amrpc_data_free(&call->data);
+	amrpc_user_add(f->user, AMRPC_USER_CALLS, -1);
 	/* ours is the only reference: no local server has it, and none can get it any more */
 	if (refcount_read(&call->ref) == 1 && !cmpxchg(&f->spare, NULL, call)) {
 		amrpc_file_put(f);
@@ -723,7 +743,7 @@ enum amrpc_ran amrpc_run_step(struct amrpc_run *r, unsigned int ev)
  *	copy sent, @r->recv: room for that of the reply. All else is zero but r->hdr
  * @f: file
  *
- * Return: 0; -ENOBUFS, -ENOMEM.
+ * Return: 0; -EDQUOT, -ENOBUFS, -ENOMEM.
  */
 int amrpc_run_init(struct amrpc_run *r, struct amrpc_file *f)
 {
@@ -781,7 +801,7 @@ void amrpc_run_end(struct amrpc_run *r, size_t room)
  * @recv: over the reply buffer
  *
  * Context: process, sleeps. Return: 0 with a verdict; -EFAULT; -ENOMEM; -ENOBUFS: too many
- * calls on this file; -ERANGE: a header value does not fit the classic header of a remote
+ * calls on this file; -EDQUOT: too many of its user, or too much data of it in the kernel; -ERANGE: a header value does not fit the classic header of a remote
  * server; -EINTR: a fatal signal.
  */
 int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct iov_iter *send,

@@ -29,7 +29,7 @@ static struct page *piece(size_t left, unsigned int *order)
 	return page;
 }
 
-static struct amrpc_buf *buf_begin(size_t len)
+static struct amrpc_buf *buf_begin(struct amrpc_user *user, size_t len)
 {
 	unsigned int max = DIV_ROUND_UP(len, PAGE_SIZE);
 	struct amrpc_buf *b;
@@ -38,8 +38,10 @@ static struct amrpc_buf *buf_begin(size_t len)
 	if (!b)
 		return NULL;
 	refcount_set(&b->ref, 1);
+	b->user = user;
 	b->len = len;
 	b->nr = 0;
+	amrpc_user_add(user, AMRPC_USER_BYTES, len);
 	return b;
 }
 
@@ -61,13 +63,14 @@ static size_t buf_add(struct amrpc_buf *b, size_t left)
 
 /**
  * amrpc_buf_new() - kernel pages to be filled
+ * @user: charged, as by amrpc_buf_from_iter()
  * @len: bytes, at least 1
  *
  * Context: process, may sleep. Return: buffer, or ERR_PTR(-ENOMEM).
  */
-struct amrpc_buf *amrpc_buf_new(size_t len)
+struct amrpc_buf *amrpc_buf_new(struct amrpc_user *user, size_t len)
 {
-	struct amrpc_buf *b = buf_begin(len);
+	struct amrpc_buf *b = buf_begin(user, len);
 	size_t n;
 
 	if (!b)
@@ -85,14 +88,15 @@ struct amrpc_buf *amrpc_buf_new(size_t len)
 
 /**
  * amrpc_buf_from_iter() - copy user data into kernel pages
+ * @user: charged, if there is room or not: who asks first uses amrpc_user_room()
  * @from: source, advanced
  * @len: bytes to take, at least 1
  *
  * Context: process, may sleep. Return: buffer, or ERR_PTR(-ENOMEM, -EFAULT, -EINTR: a fatal signal).
  */
-struct amrpc_buf *amrpc_buf_from_iter(struct iov_iter *from, size_t len)
+struct amrpc_buf *amrpc_buf_from_iter(struct amrpc_user *user, struct iov_iter *from, size_t len)
 {
-	struct amrpc_buf *b = buf_begin(len);
+	struct amrpc_buf *b = buf_begin(user, len);
 	size_t left = len;
 	int err = -ENOMEM;
 
@@ -121,12 +125,30 @@ free:
 }
 
 /* drop a reference; any context */
+/**
+ * amrpc_buf_request() - the data of a request, within the limit of its user
+ * @f: file of the client
+ * @from: source, advanced
+ * @len: bytes to take, at least 1
+ *
+ * As amrpc_buf_from_iter(), or ERR_PTR(-EDQUOT).
+ */
+struct amrpc_buf *amrpc_buf_request(struct amrpc_file *f, struct iov_iter *from, size_t len)
+{
+	if (!amrpc_user_room(f->user, AMRPC_USER_BYTES, len)) {
+		amrpc_count(f->an, USER_BYTES);
+		return ERR_PTR(-EDQUOT);
+	}
+	return amrpc_buf_from_iter(f->user, from, len);
+}
+
 void amrpc_buf_free(struct amrpc_buf *b)
 {
 	if (!b || !refcount_dec_and_test(&b->ref))
 		return;
 	for (unsigned int i = 0; i < b->nr; i++)
 		put_page(b->bv[i].bv_page);
+	amrpc_user_add(b->user, AMRPC_USER_BYTES, -(long)b->len);
 	kvfree(b);
 }
 

@@ -49,6 +49,10 @@ static void destroy(struct amrpc_file *f)
 	xa_destroy(&f->calls);
 	amrpc_served_exit(f);
 
+	if (f->charged)
+		amrpc_user_add(f->user, AMRPC_USER_FILES, -1);
+	amrpc_user_put(f->user);
+
 	spin_lock_bh(&an->files_lock);
 	list_del(&f->node);
 	if (list_empty(&an->files))
@@ -65,18 +69,25 @@ static unsigned long linger_left(const struct amrpc_file *f)
 	return hold > over ? hold - over : 0;
 }
 
-/* the oldest that lingers, if its time is up, or @early; taken out of the list */
-static struct amrpc_file *linger_next(struct amrpc_net *an, bool early)
+/* the oldest that lingers, of @user if not NULL, if its time is up, or @early; taken out of the lists */
+static struct amrpc_file *linger_next(struct amrpc_net *an, struct amrpc_user *user, bool early)
 {
 	struct amrpc_file *f;
 
 	spin_lock_bh(&an->files_lock);
-	f = list_first_entry_or_null(&an->lingering, struct amrpc_file, linger);
+	if (user)
+		f = list_first_entry_or_null(&user->lingering, struct amrpc_file, linger_user);
+	else
+		f = list_first_entry_or_null(&an->lingering, struct amrpc_file, linger);
 	if (f && !early && linger_left(f))
 		f = NULL;
 	if (f) {
 		list_del(&f->linger);
 		an->nr_lingering--;
+		if (f->user) {
+			list_del(&f->linger_user);
+			f->user->nr_lingering--;
+		}
 	}
 	spin_unlock_bh(&an->files_lock);
 	return f;
@@ -97,17 +108,17 @@ static void linger_work(struct work_struct *work)
 	struct amrpc_net *an = container_of(work, struct amrpc_net, linger_work.work);
 	struct amrpc_file *f;
 
-	while ((f = linger_next(an, false)))
+	while ((f = linger_next(an, NULL, false)))
 		destroy(f);
 	spin_lock_bh(&an->files_lock);
 	linger_arm(an);
 	spin_unlock_bh(&an->files_lock);
 }
 
-/* make room for another; false when none lingers */
-static bool linger_cut(struct amrpc_net *an)
+/* make room for another, of @user if not NULL; false when none lingers */
+static bool linger_cut(struct amrpc_net *an, struct amrpc_user *user)
 {
-	struct amrpc_file *f = linger_next(an, true);
+	struct amrpc_file *f = linger_next(an, user, true);
 
 	if (!f)
 		return false;
@@ -119,8 +130,10 @@ static bool linger_cut(struct amrpc_net *an)
 /* keep the address for a while? Then it holds neither module nor namespace. */
 static bool linger(struct amrpc_file *f)
 {
+	struct amrpc_user *user = f->user;
 	struct amrpc_net *an = f->an;
-	bool full;
+	unsigned int most = READ_ONCE(an->tune.max_lingering);
+	bool full, share = false;
 
 	if (!READ_ONCE(f->served_ours) || !READ_ONCE(an->tune.linger_s))
 		return false;
@@ -131,12 +144,23 @@ static bool linger(struct amrpc_file *f)
 	}
 	f->linger_since = jiffies;
 	list_add_tail(&f->linger, &an->lingering);
-	full = ++an->nr_lingering > READ_ONCE(an->tune.max_lingering);
+	full = ++an->nr_lingering > most;
+	if (user) {
+		list_add_tail(&f->linger_user, &user->lingering);
+		share = ++user->nr_lingering > DIV_ROUND_UP(most, 4);
+		amrpc_user_add(user, AMRPC_USER_FILES, -1);
+		f->charged = false;
+		refcount_inc(&user->ref);	/* the file may be gone before the next lines */
+	}
 	linger_arm(an);
 	spin_unlock_bh(&an->files_lock);
 	amrpc_count(an, LINGER);
-	if (full)
-		linger_cut(an);
+	/* nobody pushes others' out: who has more than a share begins with its own */
+	if (share)
+		linger_cut(an, user);
+	else if (full)
+		linger_cut(an, NULL);
+	amrpc_user_put(user);
 	return true;
 }
 
@@ -155,8 +179,8 @@ static void file_free(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
-/* a file of the kernel's own: include/net/amoeba.h */
-struct amrpc_file *amrpc_kopen(struct net *net)
+/* takes @user over on success */
+static struct amrpc_file *file_new(struct net *net, struct amrpc_user *user)
 {
 	struct amrpc_net *an = amrpc_pernet(net);
 	struct amrpc_file *f;
@@ -167,6 +191,8 @@ struct amrpc_file *amrpc_kopen(struct net *net)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&f->ref, 1);
 	f->an = an;
+	f->user = user;
+	f->charged = user;
 	/* a handle of one file is hardly ever one of another: mixed up, it is ENOENT */
 	atomic_set(&f->next_handle, get_random_u32());
 	spin_lock_init(&f->lock);
@@ -188,7 +214,7 @@ struct amrpc_file *amrpc_kopen(struct net *net)
 	/* the file holds the module itself, but not while it lingers */
 	do
 		f->ep = flip_ep_create(net, FLIP_ADDR_NULL, &amrpc_ep_ops, NULL, f);
-	while (f->ep == ERR_PTR(-ENOBUFS) && linger_cut(an));
+	while (f->ep == ERR_PTR(-ENOBUFS) && linger_cut(an, NULL));
 	if (IS_ERR(f->ep)) {
 		err = PTR_ERR(f->ep);
 		goto free_reass;
@@ -210,23 +236,43 @@ free:
 	kfree(f);
 	return ERR_PTR(err);
 }
+
+/* a file of the kernel's own: include/net/amoeba.h */
+struct amrpc_file *amrpc_kopen(struct net *net)
+{
+	return file_new(net, NULL);
+}
 EXPORT_SYMBOL_GPL(amrpc_kopen);
 
 /**
- * amrpc_file_open() - a new file
+ * amrpc_file_open() - a new file of the current thread's user
  * @net: namespace it is bound to; held until the file is freed
  *
- * Context: process. Return: file with one reference, or ERR_PTR().
+ * Context: process. Return: file with one reference, or ERR_PTR(): -EDQUOT: the user has
+ * net.amoeba.max_user_files; -ENOBUFS: net.flip.max_endpoints; -ENOMEM.
  */
 struct amrpc_file *amrpc_file_open(struct net *net)
 {
-	struct amrpc_file *f = amrpc_kopen(net);
+	struct amrpc_net *an = amrpc_pernet(net);
+	struct amrpc_user *user = amrpc_user_get(an);
+	struct amrpc_file *f;
 
-	if (!IS_ERR(f)) {
-		get_net(net);
-		__module_get(THIS_MODULE);
-		f->holds = true;
+	if (IS_ERR(user))
+		return ERR_CAST(user);
+	if (!amrpc_user_charge(user, AMRPC_USER_FILES, 1)) {
+		amrpc_count(an, USER_FILES);
+		amrpc_user_put(user);
+		return ERR_PTR(-EDQUOT);
 	}
+	f = file_new(net, user);
+	if (IS_ERR(f)) {
+		amrpc_user_add(user, AMRPC_USER_FILES, -1);
+		amrpc_user_put(user);
+		return f;
+	}
+	get_net(net);
+	__module_get(THIS_MODULE);
+	f->holds = true;
 	return f;
 }
 
@@ -294,7 +340,7 @@ void amrpc_files_kill(struct amrpc_net *an)
 	an->going = true;
 	spin_unlock_bh(&an->files_lock);
 	cancel_delayed_work_sync(&an->linger_work);
-	while ((f = linger_next(an, true)))
+	while ((f = linger_next(an, NULL, true)))
 		destroy(f);
 	amrpc_txs_kill(an);
 	wait_event(an->files_wq, list_empty_careful(&an->files));

@@ -40,7 +40,7 @@ static struct amrpc_buf *request_data(const struct amrpc_run *r)
 
 	if (!r->len || r->straight)
 		return NULL;
-	return r->buf ? amrpc_buf_get(r->buf) : amrpc_buf_from_iter(&it, r->len);
+	return r->buf ? amrpc_buf_get(r->buf) : amrpc_buf_request(r->call->file, &it, r->len);
 }
 
 /* nobody else touches the call or our buffers any more; returns @ret */
@@ -260,7 +260,8 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 	if (call->room)
 		room = min(room, call->room);
 	if (room > done) {
-		buf = amrpc_buf_from_iter(send, room - done);
+		/* the client's, who is refused its next call when it has too much */
+		buf = amrpc_buf_from_iter(call->file->user, send, room - done);
 		if (IS_ERR(buf))
 			return PTR_ERR(buf);
 	}

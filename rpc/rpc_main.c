@@ -29,6 +29,7 @@ static int __net_init amrpc_net_init(struct net *net)
 	get_random_bytes(an->kid, sizeof(an->kid) - 1);
 	an->kid[7] = 0;
 	mutex_init(&an->kobj_lock);
+	amrpc_users_init(an);
 	err = amrpc_files_init(an);
 	if (err)
 		return err;
@@ -106,6 +107,7 @@ static void __net_exit amrpc_net_exit(struct net *net)
 	amrpc_sysctl_exit(an);
 	free_percpu(an->stats);
 	amrpc_files_exit(an);
+	amrpc_users_exit(an);
 }
 
 static struct pernet_operations amrpc_net_ops = {

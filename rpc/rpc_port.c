@@ -135,8 +135,8 @@ bool amrpc_port_served(struct amrpc_net *an, u64 port, const struct amrpc_file *
  * @secret: get-port, key form
  *
  * Context: process. Return: listen with a user, to be given up by amrpc_listen_put(), or
- * ERR_PTR(-ENOMEM), ERR_PTR(-ENOBUFS): AMOEBA_MAX_LISTEN ports in use, ERR_PTR(-EBADF) when the file
- * is being closed.
+ * ERR_PTR(-ENOMEM), ERR_PTR(-ENOBUFS): AMOEBA_MAX_LISTEN ports in use, ERR_PTR(-EDQUOT): the user has
+ * net.amoeba.max_user_ports, ERR_PTR(-EBADF) when the file is being closed.
  */
 struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 {
@@ -201,9 +201,14 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 		err = -ENOBUFS;
 		goto fail;
 	}
+	if (!amrpc_user_charge(f->user, AMRPC_USER_PORTS, 1)) {
+		amrpc_count(an, USER_PORTS);
+		err = -EDQUOT;
+		goto fail;
+	}
 	err = rhashtable_insert_fast(&an->listens, &new->by_get, listen_params);
 	if (err)
-		goto fail;
+		goto uncharge;
 	p = rhashtable_lookup_fast(&an->ports, &port, port_params);
 	if (!p) {
 		err = rhashtable_insert_fast(&an->ports, &newp->node, port_params);
@@ -225,6 +230,8 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 
 unhash:
 	rhashtable_remove_fast(&an->listens, &new->by_get, listen_params);
+uncharge:
+	amrpc_user_add(f->user, AMRPC_USER_PORTS, -1);
 fail:
 	spin_unlock(&f->lock);
 	spin_unlock_bh(&an->ports_lock);
@@ -263,6 +270,17 @@ void amrpc_listen_take(struct amrpc_listen *l, struct amrpc_tx *tx)
 		atomic_inc(&l->file->serving);
 }
 
+/* one that waits is charged to its client, or if that is elsewhere to the file it waits for */
+static void charge(const struct amrpc_tx *tx, long sign)
+{
+	if (tx->call) {
+		amrpc_user_add(tx->call->file->user, AMRPC_USER_QUEUED, sign);
+		return;
+	}
+	amrpc_user_add(tx->file->user, AMRPC_USER_REQUESTS, sign);
+	amrpc_user_add(tx->file->user, AMRPC_USER_BYTES, sign * (long)tx->data.len);
+}
+
 /* put a request into a queue; port->lock held */
 void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx *tx, bool head)
 {
@@ -271,6 +289,7 @@ void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx 
 	tx->state = AMRPC_TX_QUEUED;
 	q->len++;
 	q->bytes += tx_bytes(tx);
+	charge(tx, 1);
 	if (head) {
 		list_add(&tx->node, &q->list);
 	} else {
@@ -287,6 +306,7 @@ void amrpc_unqueue(struct amrpc_tx *tx)
 	list_del_init(&tx->node);
 	q->len--;
 	q->bytes -= tx_bytes(tx);
+	charge(tx, -1);
 	tx->queue = NULL;
 }
 
@@ -393,6 +413,7 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 	if (last)
 		rhashtable_remove_fast(&an->ports, &p->node, port_params);
 	rhashtable_remove_fast(&an->listens, &l->by_get, listen_params);
+	amrpc_user_add(l->file->user, AMRPC_USER_PORTS, -1);
 	WARN_ON_ONCE(!list_empty(&l->waiters));
 	if (last)
 		kfree_rcu(p, rcu);
@@ -403,12 +424,21 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
  * A local client waits for a place asleep and in turn; who found none would have to ask again and
  * again, and those who were just served would be there first. What it queues is charged to it.
  */
-static bool room(const struct amrpc_queue *q, const struct amrpc_tx *tx)
+static bool queue_room(const struct amrpc_queue *q, const struct amrpc_tx *tx)
 {
 	const struct amrpc_tunables *tune = &tx->an->tune;
 	unsigned int most = tx->call ? READ_ONCE(tune->queue_local_len) : READ_ONCE(tune->queue_len);
 
 	return q->len < most && q->bytes + tx_bytes(tx) <= READ_ONCE(tune->queue_bytes);
+}
+
+/* may whoever it is charged to have one more wait? @only: file it is addressed to, of one from elsewhere */
+static bool user_room(const struct amrpc_tx *tx, const struct amrpc_file *only)
+{
+	if (tx->call)
+		return amrpc_user_room(tx->call->file->user, AMRPC_USER_QUEUED, 1);
+	return amrpc_user_room(only->user, AMRPC_USER_REQUESTS, 1) &&
+	       amrpc_user_room(only->user, AMRPC_USER_BYTES, tx->data.len);
 }
 
 /* is a thread in line that nobody has given a request yet? */
@@ -503,7 +533,7 @@ void amrpc_port_return(struct amrpc_listen *l, struct amrpc_tx *tx)
  * @tx: not on any list; the caller's reference passes on success
  *
  * Context: any, bottom halves off, rcu_read_lock(). Return: 0; 1: queued, no thread was waiting;
- * -ENOENT: nobody serves it; -ENOBUFS: queue full.
+ * -ENOENT: nobody serves it; -ENOBUFS: queue full, or the user's share of it.
  */
 int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
 		       struct amrpc_tx *tx)
@@ -531,9 +561,14 @@ int amrpc_port_deliver(struct amrpc_net *an, u64 port, struct amrpc_file *only,
 		/* the thread it was chosen for was faster elsewhere; its entry is gone */
 	}
 	q = only ? &l->queue : &p->queue;
-	if (!room(q, tx)) {
+	if (!queue_room(q, tx)) {
 		spin_unlock(&p->lock);
 		amrpc_count(an, DROP_QUEUE);
+		return -ENOBUFS;
+	}
+	if (!user_room(tx, only)) {
+		spin_unlock(&p->lock);
+		amrpc_count(an, DROP_USER);
 		return -ENOBUFS;
 	}
 	if (only)
@@ -571,7 +606,8 @@ struct flip_ep *amrpc_port_answer(struct amrpc_net *an, u64 port, u16 *idx,
 		return NULL;
 	spin_lock(&p->lock);
 	l = choose(p, NULL);
-	if (l && (waited_for(l) || l->queue.len < READ_ONCE(an->tune.queue_len))) {
+	if (l && (waited_for(l) || (l->queue.len < READ_ONCE(an->tune.queue_len) &&
+				     amrpc_user_room(l->file->user, AMRPC_USER_REQUESTS, 1)))) {
 		*file = amrpc_file_get(l->file);
 		*idx = AMRPC_SERVER_IDX;
 		ep = l->file->ep;

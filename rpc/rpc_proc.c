@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /proc/net/amoeba/: stat (counters by name), ports (what is served in this namespace and how busy
- * it is), cache (where ports were found), kernel (capabilities of the kernel's objects, for the
+ * it is), cache (where ports were found), users (what each has of what it may have), kernel (capabilities of the kernel's objects, for the
  * namespace's administrator). One "name value" or one record a line; never a get-port.
  */
 #include <linux/proc_fs.h>
@@ -88,6 +88,12 @@ static int kernel_show(struct seq_file *m, void *v)
 	return amrpc_kobj_show(m, amrpc_pernet(seq_file_single_net(m)));
 }
 
+static int users_show(struct seq_file *m, void *v)
+{
+	amrpc_users_show(m, amrpc_pernet(seq_file_single_net(m)));
+	return 0;
+}
+
 int amrpc_proc_init(struct amrpc_net *an)
 {
 	struct proc_dir_entry *dir = proc_net_mkdir(an->net, "amoeba", an->net->proc_net);
@@ -97,6 +103,7 @@ int amrpc_proc_init(struct amrpc_net *an)
 	if (proc_create_net_single("stat", 0444, dir, stat_show, NULL) &&
 	    proc_create_net_single("ports", 0444, dir, ports_show, NULL) &&
 	    proc_create_net_single("cache", 0444, dir, cache_show, NULL) &&
+	    proc_create_net_single("users", 0444, dir, users_show, NULL) &&
 	    proc_create_net_single("kernel", 0400, dir, kernel_show, NULL))
 		return 0;
 	remove_proc_subtree("amoeba", an->net->proc_net);

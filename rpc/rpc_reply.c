@@ -7,7 +7,8 @@
  * one packet, or what of it the client asks for (rpc_resend.c). A larger reply is sent from the
  * caller's memory, who waits for the ACK and resends it on demand; for a caller that cannot wait
  * (amrpc_putrep_keep()) it is kept as well, and of what does not fit one packet the workqueue sends the
- * first copy, too.
+ * first copy, too. One of several packets for which the user has no room (net.amoeba.max_user_bytes) is
+ * treated as a larger one, and refused (EDQUOT) of who cannot wait.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
@@ -268,8 +269,12 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 		.kid = tx->kid, .type = tx->wide ? AMRPC_REPLY_WIDE : AMRPC_REPLY,
 		.tid = tx->key.tid, .dest = tx->client_idx, .from = tx->idx,
 	};
-	bool later = keep && amrpc_msg_hdr(tx->wide) + len > FLIP_ETH_PAYLOAD;
-	bool sync = len > AMRPC_REPLY_KEEP && !keep;
+	bool several = amrpc_msg_hdr(tx->wide) + len > FLIP_ETH_PAYLOAD;
+	struct amrpc_user *user = tx->file->user;
+	/* no room to keep it: wait, as with a large one */
+	bool full = several && !amrpc_user_room(user, AMRPC_USER_BYTES, len);
+	bool later = keep && several;
+	bool sync = (len > AMRPC_REPLY_KEEP || full) && !keep;
 	struct amrpc_buf *buf = NULL;
 	struct iov_iter it = *send;
 	struct amrpc_tx_act act;
@@ -279,10 +284,14 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 	err = amrpc_hdr_put(tx->rep + AMRPC_HDR, &p->hdr, tx->wide, true);
 	if (err)
 		return err;
+	if (full && (keep || len <= AMRPC_REPLY_KEEP))
+		amrpc_count(tx->an, USER_BYTES);
+	if (later && full)
+		return -EDQUOT;
 	if (later && !keep_reply(tx, len, keep))
 		return -EAGAIN;
 	if (len && !sync) {
-		buf = amrpc_buf_from_iter(send, len);
+		buf = amrpc_buf_from_iter(user, send, len);
 		if (IS_ERR(buf)) {
 			if (later)
 				atomic_long_sub(len, &tx->file->kept);

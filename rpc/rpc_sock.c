@@ -262,7 +262,7 @@ static int client_send(struct amrpc_sock *rs, struct msghdr *msg, size_t len,
 	if (err)
 		return err;
 	if (len) {
-		buf = amrpc_buf_from_iter(&msg->msg_iter, len);
+		buf = amrpc_buf_request(rs->file, &msg->msg_iter, len);
 		if (IS_ERR(buf)) {
 			err = PTR_ERR(buf);
 			goto uncharge;

@@ -43,6 +43,10 @@
 	X(LINGER, "files_lingered", "closed servers whose address stayed for a while")	\
 	X(LINGER_CUT, "linger_cut", "of them, ended early to make room")			\
 	X(SERVED, "requests_served", "handed to a server thread")			\
+	X(USER_FILES, "user_files", "refused: the user has too many open files")	\
+	X(USER_CALLS, "user_calls", "refused: the user has too many calls under way")	\
+	X(USER_PORTS, "user_ports", "refused: the user serves too many ports")		\
+	X(USER_BYTES, "user_bytes", "refused: too much data of the user in the kernel")	\
 	X(STRAIGHT, "local_straight", "data copied once, from process to process")	\
 	X(STRAIGHT_MISS, "local_missed", "not to be copied so: went through the kernel")	\
 	X(MISSING_TX, "missing_sent", "questions for missing parts of messages")	\
@@ -63,6 +67,7 @@
 	X(DROP_KIDS, "drop_kids", "table of client kernels full")			\
 	X(DROP_NAKS, "drop_naks", "no room to remember a refusal: not answered")	\
 	X(DROP_QUEUE, "drop_queue", "queue of the server full: refused")		\
+	X(DROP_USER, "drop_user", "too many requests of or for one user wait: refused")	\
 	X(DROP_PROTO, "drop_proto", "message makes no sense in this state")		\
 	X(DROP_BOUNCE, "drop_bounce", "NOTHERE of a request that was acknowledged before")	\
 	X(DROP_STALE_NAK, "drop_stale_nak", "refusal of an older copy")			\

@@ -7,18 +7,26 @@
  *	max_cached	ports looked for or found: 16 to 65536 (4096)
  *	max_kernels	client kernels remembered for at most once: 16 to 65536 (4096)
  *	max_lingering	closed servers whose address lingers: 0 to 65536 (1024)
+ *	max_user_bytes	data of a user's requests and replies in the kernel: 1 MiB to all (half of memory)
+ *	max_user_calls	calls of a user under way: 16 to 1048576 (65536)
+ *	max_user_files	open files of a user: 1 to 1048576 (4096)
+ *	max_user_ports	ports its files serve: 1 to 1048576 (16384)
+ *	max_user_queued	local requests of its clients in queues: 1 to 65536 (2048)
+ *	max_user_requests  remote requests in queues of its files: 1 to 1048576 (4096)
  *	queue_bytes	data of a queue of requests: 64 KiB to 1 GiB (64 MiB)
  *	queue_len	requests of other machines in a server's queue: 1 to 65536 (256)
  *	queue_local_len	requests of this namespace in a port's queue: 1 to 65536 (4096)
  *
  * In a namespace whose owner is not the initial user namespace the limits of memory are read-only.
  */
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sysctl.h>
 
 #include "rpc.h"
 
-static unsigned int one = 1, sixteen = 16, hour = 3600, k64 = 65536, g1 = 1 << 30;
+static unsigned long bytes_min = 1 << 20, bytes_max;
+static unsigned int one = 1, sixteen = 16, hour = 3600, k64 = 65536, m1 = 1 << 20, g1 = 1 << 30;
 
 #define AMRPC_UINT(_name, _min, _max)					\
 	{								\
@@ -45,6 +53,20 @@ static const struct ctl_table amrpc_sysctls[] = {
 	AMRPC_UINT(max_cached, &sixteen, &k64),
 	AMRPC_UINT(max_kernels, &sixteen, &k64),
 	AMRPC_UINT(max_lingering, SYSCTL_ZERO, &k64),
+	{
+		.procname	= "max_user_bytes",
+		.data		= &((struct amrpc_tunables *)0)->max_user_bytes,
+		.maxlen		= sizeof(unsigned long),
+		.mode		= 0644,
+		.proc_handler	= proc_doulongvec_minmax,
+		.extra1		= &bytes_min,
+		.extra2		= &bytes_max,
+	},
+	AMRPC_UINT(max_user_calls, &sixteen, &m1),
+	AMRPC_UINT(max_user_files, &one, &m1),
+	AMRPC_UINT(max_user_ports, &one, &m1),
+	AMRPC_UINT(max_user_queued, &one, &k64),
+	AMRPC_UINT(max_user_requests, &one, &m1),
 	AMRPC_UINT(queue_bytes, &k64, &g1),
 	AMRPC_UINT(queue_len, &one, &k64),
 	AMRPC_UINT(queue_local_len, &one, &k64),
@@ -69,11 +91,18 @@ int amrpc_sysctl_init(struct amrpc_net *an)
 {
 	struct ctl_table *table;
 
+	bytes_max = totalram_pages() << PAGE_SHIFT;
 	an->tune = (struct amrpc_tunables){
 		.linger_s = 25,
 		.max_cached = 4096,
 		.max_kernels = 4096,
 		.max_lingering = 1024,
+		.max_user_bytes = max(bytes_max / 2, bytes_min),
+		.max_user_calls = 65536,
+		.max_user_files = 4096,
+		.max_user_ports = 16384,
+		.max_user_queued = 2048,
+		.max_user_requests = 4096,
 		.queue_bytes = 64 << 20,
 		.queue_len = 256,
 		.queue_local_len = 4096,

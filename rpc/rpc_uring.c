@@ -54,8 +54,9 @@ static struct amrpc_uring **priv(struct io_uring_cmd *cmd)
 static void uring_free(struct amrpc_uring *u)
 {
 	atomic64_sub(u->a->run.len, &u->file->submitted);
-	amrpc_file_put(u->file);
+	/* its data is charged to a user the file holds */
 	amrpc_async_free(u->a);
+	amrpc_file_put(u->file);
 	kfree(u->iov);
 	kfree(u);
 }
@@ -134,7 +135,7 @@ static struct amrpc_buf *take_data(struct amrpc_file *f, const struct amoeba_buf
 	if (atomic64_add_return(*len, &f->submitted) > URING_BYTES)
 		buf = ERR_PTR(-ENOBUFS);
 	else if (*len)
-		buf = amrpc_buf_from_iter(&send, *len);
+		buf = amrpc_buf_request(f, &send, *len);
 	if (IS_ERR(buf))
 		atomic64_sub(*len, &f->submitted);
 	kfree(iov);

@@ -38,13 +38,23 @@ cat >"$tmp/table" <<-'END'
 	max_cached 16 65536 4096
 	max_kernels 16 65536 4096
 	max_lingering 0 65536 1024
+	max_user_calls 16 1048576 65536
+	max_user_files 1 1048576 4096
+	max_user_ports 1 1048576 16384
+	max_user_queued 1 65536 2048
+	max_user_requests 1 1048576 4096
 	queue_bytes 65536 1073741824 67108864
 	queue_len 1 65536 256
 	queue_local_len 1 65536 4096
 END
 in_ns l1 bash "$tmp/bounds" <"$tmp/table" >"$tmp/out" 2>&1
 [ -s "$tmp/out" ] && fail "$(cat "$tmp/out")"
-known="group_range $(cut -d' ' -f1 "$tmp/table" | tr '\n' ' ')"
+# half of memory; less than a megabyte is refused
+[ "$(value l1 max_user_bytes)" -gt 100000000 ] || fail "max_user_bytes is $(value l1 max_user_bytes)"
+refused max_user_bytes 1048575
+set_to l1 max_user_bytes 1048576
+set_to l1 max_user_bytes 100000000
+known="group_range max_user_bytes $(cut -d' ' -f1 "$tmp/table" | tr '\n' ' ')"
 for name in $(in_ns l1 ls $dir); do
 	case "$known" in *"$name "*) ;; *) fail "$name has no test" ;; esac
 	grep -q "^\`\`$name\`\`  *[a-z–/]" "$AMOEBA_TREE/Documentation/sysctl.rst" ||
@@ -90,6 +100,34 @@ set_to l1 queue_local_len 2
 busy l1
 [ "$(stat_of l1 drop_queue)" -gt 0 ] || fail "five requests of ours have waited in a queue of two"
 
+echo "== users"
+"$tests/dev_users" || fail "dev_users"
+# one's server that takes nothing, and many of another machine that call it; another user's beside it
+set_to l2 queue_len 256
+set_to l2 max_user_requests 2
+serve l2 delay_ms=500
+# from here on requests go straight to its address
+in_ns l1 "$tests/rpc_client" port=$putport locate_ms=15000 >"$tmp/cli" 2>&1
+ip netns exec l1 sh -c 'for i in 1 2 3 4 5; do
+		"$1" port=$2 locate_ms=15000 >"$3$i" 2>&1 &
+	done; wait' x "$tests/rpc_client" $putport "$tmp/cli" &
+clients=$!
+chmod 666 /dev/amoeba
+full() { in_ns l2 grep -q '^uid 0 .* requests 2 ' /proc/net/amoeba/users; }
+wait_for 10 full || fail "no two wait: $(in_ns l2 cat /proc/net/amoeba/users)"
+ip netns exec l2 setpriv --reuid 1001 --clear-groups \
+	"$tests/rpc_server" getport=$getport2 echo=1 >"$tmp/srv2" 2>&1 &
+second=$!
+in_ns l1 "$tests/rpc_client" port=$putport2 locate_ms=10000 >"$tmp/cli" 2>&1
+grep -q 'verdict 0' "$tmp/cli" || fail "beside one at its limit: $(cat "$tmp/cli" "$tmp/srv2")"
+wait $clients
+[ -z "$(grep -L 'verdict 0' "$tmp"/cli[1-5])" ] || fail "$(cat "$tmp"/cli[1-5])"
+[ "$(stat_of l2 drop_user)" -gt 0 ] || fail "five have waited where two may"
+kill -9 $server $second
+wait $server $second 2>/dev/null
+chmod 660 /dev/amoeba
+set_to l2 max_user_requests 4096
+
 echo "== addresses that linger"
 lingers() { [ "$(stat_of l2 files_lingering)" = "$1" ]; }
 closed()
@@ -100,23 +138,27 @@ closed()
 	kill -9 $server
 	wait $server 2>/dev/null
 }
-before=$(stat_of l2 files_lingering)
-[ "$before" = 1 ] || fail "$before linger already"
+# those before, too
+set_to l2 linger_s 1
+closed
+wait_for 10 lingers 0 || fail "a second is over, and $(stat_of l2 files_lingering) linger"
+set_to l2 linger_s 25
+closed
+quiet l2
+lingers 1 || fail "$(stat_of l2 files_lingering) linger"
 set_to l2 linger_s 0
 closed
 quiet l2
 lingers 1 || fail "one more lingers for no time"
 set_to l2 linger_s 25
-set_to l2 max_lingering 1
+# a user has a quarter: one
+set_to l2 max_lingering 4
 cut=$(stat_of l2 linger_cut)
 closed
 quiet l2
-lingers 1 || fail "$(stat_of l2 files_lingering) linger, of one"
+lingers 1 || fail "$(stat_of l2 files_lingering) of a user linger, of four"
 [ "$(stat_of l2 linger_cut)" = $((cut + 1)) ] || fail "the oldest is not counted"
 set_to l2 max_lingering 1024
-set_to l2 linger_s 1
-closed
-wait_for 10 lingers 0 || fail "a second is over, and $(stat_of l2 files_lingering) linger"
 
 echo "== caches"
 # calls for ports nobody serves, from $1 to $2, at once

@@ -12,8 +12,10 @@
  * returns 0 and fills @verdict. Alike for all calls: EFAULT bad address; EINVAL unknown flag, a
  * reserved field or port byte 6 or 7 not zero; E2BIG see above; EMSGSIZE more than AMOEBA_MAX_DATA
  * bytes; ERANGE a header value does not fit the classic header a remote peer gets (nothing was
- * sent); ENOBUFS too many transactions on this file; ENOTTY no such call; EINTR a signal: fatal
- * for AMOEBA_TRANS and AMOEBA_PUTREP, any for AMOEBA_GETREQ.
+ * sent); ENOBUFS too many transactions on this file; EDQUOT the user who opened it is at a limit of
+ * net.amoeba.max_user_*: of files (open), calls or data kept (AMOEBA_TRANS), ports (AMOEBA_LISTEN,
+ * AMOEBA_GETREQ); ENOTTY no such call; EINTR a signal: fatal for AMOEBA_TRANS and AMOEBA_PUTREP, any for
+ * AMOEBA_GETREQ.
  */
 #ifndef _UAPI_LINUX_AMOEBA_H
 #define _UAPI_LINUX_AMOEBA_H

@@ -163,6 +163,9 @@ int amctl_err_errno(const char *what, int err)
 			remedy = "modprobe amoeba";
 		else if (err == EACCES || err == EPERM)
 			remedy = "join the group amoeba: usermod -aG amoeba USER, log in anew";
+		else if (err == EDQUOT)
+			remedy = "this user has too many files or calls: /proc/net/amoeba/users, "
+				 "sysctl net.amoeba.max_user_files";
 	}
 	return amctl_err(remedy, "%s: %s", what, strerror(err));
 }
