@@ -407,9 +407,11 @@ int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, struct flip_patien
 	int err;
 
 	if (skb_queue_len_lockless(&m->q) >= FLIP_CREDIT_WINDOW) {
+		trace_flip_stall(FLIP_STALL_CREDITS, true);
 		err = flip_wait(m->wq,
 				skb_queue_len_lockless(&m->q) <= FLIP_CREDIT_WINDOW / 2 ||
 				READ_ONCE(m->error), p);
+		trace_flip_stall(FLIP_STALL_CREDITS, false);
 		if (err) {
 			kfree_skb(skb);
 			return err;
@@ -447,8 +449,11 @@ int flip_txmsg_end(struct flip_txmsg *m, int error, struct flip_patience *p)
 		m->end = true;
 		wait = !list_empty(&m->node) && !skb_queue_empty(&m->q);
 		spin_unlock_bh(&neigh->lock);
-		if (wait)
+		if (wait) {
+			trace_flip_stall(FLIP_STALL_CREDITS, true);
 			error = flip_wait(m->wq, list_empty_careful(&m->node), p);
+			trace_flip_stall(FLIP_STALL_CREDITS, false);
+		}
 	}
 	/* whoever unlinks the message wakes us under the lock, so it is done with us after this */
 	spin_lock_bh(&neigh->lock);

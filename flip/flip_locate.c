@@ -510,7 +510,9 @@ int flip_locate_wait(struct flip_ns *ns, const struct flip_want *want, struct fl
 	if (flip_want_met(ns, want))
 		flip_locate_found(ns, want->dst);
 
+	trace_flip_stall(FLIP_STALL_LOCATE, true);
 	waited = flip_wait(w.wake, READ_ONCE(w.finished), p);
+	trace_flip_stall(FLIP_STALL_LOCATE, false);
 	/* whoever finishes it wakes us under the lock, so it is done with us after this */
 	spin_lock_bh(&ns->locate_lock);
 	err = w.error;

@@ -530,11 +530,13 @@ static enum amrpc_ran remote_do(struct amrpc_run *r)
 			fallthrough;
 		case AMRPC_DO_REQUEST:
 			ret = r->sending ? 0 : make_request(r);
+			amrpc_stage_call(call, AMRPC_STAGE_SEND, call->m.copies);
 			if (!ret)
 				ret = transmit(r);
 			r->sending = ret == AMRPC_BLOCKS;
 			if (r->sending)
 				return AMRPC_RUN_BLOCKS;
+			amrpc_stage_call(call, AMRPC_STAGE_SENT, ret);
 			r->no_way = false;
 			r->sent = jiffies;
 			r->act = step(call, AMRPC_IN_SENT, ret);
@@ -618,9 +620,10 @@ static enum amrpc_ran remote_step(struct amrpc_run *r, unsigned int ev)
 /* the port has been looked for */
 static enum amrpc_ran located(struct amrpc_run *r, int ret)
 {
-	switch (ret) {
-	case AMRPC_WAITS:
+	if (ret == AMRPC_WAITS)
 		return AMRPC_RUN_WAIT;
+	amrpc_stage_call(r->call, AMRPC_STAGE_LOCATED, ret);
+	switch (ret) {
 	case 0:
 		return remote_begin(r);
 	case 1:
@@ -649,6 +652,7 @@ static enum amrpc_ran elsewhere(struct amrpc_run *r, bool away)
 		handed_away(call);
 	} else if (!amrpc_loc_lookup(call)) {
 		r->at = AMRPC_AT_LOCATE;
+		amrpc_stage_call(call, AMRPC_STAGE_LOCATE, 0);
 		return located(r, amrpc_locate_begin(r));
 	}
 	return remote_begin(r);
@@ -664,6 +668,7 @@ static enum amrpc_ran local_over(struct amrpc_run *r, int ret)
 	if (ret == AMRPC_BUSY && r->busy_ms < r->locate_ms && !amrpc_expired(r->deadline)) {
 		r->busy_ms += BUSY_MS;
 		r->at = AMRPC_AT_PAUSE;
+		amrpc_stage_call(call, AMRPC_STAGE_PAUSE, 0);
 		amrpc_run_wait(r, msecs_to_jiffies(BUSY_MS));
 		return AMRPC_RUN_WAIT;
 	}
@@ -754,6 +759,7 @@ int amrpc_run_init(struct amrpc_run *r, struct amrpc_file *f)
 	if (IS_ERR(call))
 		return PTR_ERR(call);
 	WRITE_ONCE(call->cookie, r->t->cookie);
+	amrpc_stage_call(call, AMRPC_STAGE_BEGIN, 0);
 	r->call = call;
 	r->remote_only = r->t->flags & AMOEBA_TRANS_REMOTE;
 	r->locate_ms = r->t->locate_ms ?: READ_ONCE(f->locate_ms) ?: AMOEBA_LOCATE_MS;
@@ -790,6 +796,7 @@ void amrpc_run_end(struct amrpc_run *r, size_t room)
 			t->out_flags |= AMOEBA_OUT_LOCAL;
 	}
 	t->verdict = r->verdict;
+	amrpc_stage_call(call, AMRPC_STAGE_END, r->verdict);
 }
 
 /**

@@ -102,6 +102,7 @@ static void receive_reply(struct amrpc_file *f, const struct amrpc_wire *w, stru
 			memset(d, 0, sizeof(*d));
 			late = call->knows & AMRPC_KNOWS_ACKS && rx->total <= FLIP_ETH_PAYLOAD;
 			one = !call->data.msg;
+			amrpc_stage_call(call, AMRPC_STAGE_REPLY, 0);
 			spin_unlock(&call->lock);
 			/* before the thread can send its next request */
 			if (late)

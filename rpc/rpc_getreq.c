@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 
 #include "rpc.h"
+#include "rpc_trace.h"
 
 /**
  * amrpc_listen_released() - a request is not in a thread's hands any more
@@ -338,6 +339,7 @@ next:
 	tx = next_request(f, w, g, ports, deadline);
 	if (IS_ERR(tx))
 		return PTR_ERR(tx);
+	amrpc_stage_tx(tx, AMRPC_STAGE_TAKEN, 0);
 
 	/* our reference passes to f->served; keep one while we work */
 	refcount_inc(&tx->ref);

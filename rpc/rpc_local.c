@@ -29,6 +29,7 @@
 #include <linux/sched/signal.h>
 
 #include "rpc.h"
+#include "rpc_trace.h"
 
 /* comes back from a server that could not copy the data; no verdict, as AMRPC_AGAIN */
 #define MISSED	3
@@ -271,6 +272,7 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 		call->data.buf = buf;
 		call->data.len = len;
 		call->data.done = done;
+		amrpc_stage_call(call, AMRPC_STAGE_REPLY, 0);
 		amrpc_call_event_locked(call, AMRPC_EV_REPLY);
 		taken = true;
 	}

@@ -27,6 +27,7 @@
 
 #include "rpc.h"
 #include "rpc_hash.h"
+#include "rpc_trace.h"
 
 static const struct rhashtable_params port_params = {
 	.key_len	= sizeof(u64),
@@ -290,6 +291,7 @@ void amrpc_enqueue(struct amrpc_port *p, struct amrpc_queue *q, struct amrpc_tx 
 	q->len++;
 	q->bytes += tx_bytes(tx);
 	charge(tx, 1);
+	amrpc_stage_tx(tx, AMRPC_STAGE_ARRIVED, 1);
 	if (head) {
 		list_add(&tx->node, &q->list);
 	} else {
@@ -482,6 +484,7 @@ static bool hand(struct amrpc_listen *l, struct amrpc_tx *tx)
 		if (!tx->file)
 			tx->file = amrpc_file_get(l->file);
 		amrpc_listen_take(l, tx);
+		amrpc_stage_tx(tx, AMRPC_STAGE_ARRIVED, 0);
 		wake_up_interruptible_sync(&w->wq);
 		return true;
 	}

@@ -14,6 +14,7 @@
 #include <linux/sched/signal.h>
 
 #include "rpc.h"
+#include "rpc_trace.h"
 
 /**
  * amrpc_reply_resend() - the reply is wanted again
@@ -433,6 +434,7 @@ int amrpc_putrep_keep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 
 	if (!tx)
 		return -ENOENT;
+	amrpc_stage_tx(tx, AMRPC_STAGE_ANSWER, 0);
 	err = tx->call ? amrpc_local_reply(tx, p, len, send) : reply_remote(tx, p, len, send, keep);
 	amrpc_served_end(f, tx, err);
 	return err;

@@ -93,6 +93,82 @@ TRACE_EVENT(amrpc_call_state,
 		  __entry->copies, __entry->live)
 );
 
+/*
+ * Where a transaction is: what `amctl trace` reads. At the client @call says which; so it does at the
+ * server of a local one; otherwise (kid, tid), which the client has as well from AMRPC_STAGE_SEND on.
+ */
+#ifndef AMRPC_STAGES
+#define AMRPC_STAGES(X)								\
+	X(BEGIN, "begin")	/* client: a call begins */				\
+	X(LOCATE, "locate")	/* client: the port is looked for */			\
+	X(LOCATED, "located")	/* client: or not; arg: 0 found */			\
+	X(PAUSE, "pause")	/* client: the servers here have full queues */		\
+	X(SEND, "send")		/* client: a copy of the request; arg: number */	\
+	X(SENT, "sent")		/* client: it has left; arg: 0, or why not */		\
+	X(ARRIVED, "arrived")	/* server: arg: 1: no thread waits, 0: one is woken */	\
+	X(TAKEN, "taken")	/* server: a thread has it */				\
+	X(ANSWER, "answer")	/* server: its answer begins to leave */		\
+	X(REPLY, "reply")	/* client: the answer is there */			\
+	X(END, "end")		/* client: the call ends; arg: its verdict */
+
+enum amrpc_stage {
+#define AMRPC_STAGE_ENUM(id, name)	AMRPC_STAGE_##id,
+	AMRPC_STAGES(AMRPC_STAGE_ENUM)
+#undef AMRPC_STAGE_ENUM
+};
+#endif
+
+#define AMRPC_STAGE_DEFINE(id, name)	TRACE_DEFINE_ENUM(AMRPC_STAGE_##id);
+AMRPC_STAGES(AMRPC_STAGE_DEFINE)
+#undef AMRPC_STAGE_DEFINE
+
+#define AMRPC_STAGE_NAME(id, name)	{ AMRPC_STAGE_##id, name },
+TRACE_EVENT(amrpc_stage,
+	TP_PROTO(const struct amrpc_call *call, u64 kid, u32 tid, u64 port, int stage, int arg),
+	TP_ARGS(call, kid, tid, port, stage, arg),
+	TP_STRUCT__entry(
+		__field(const void *, call)
+		__field(u64, kid)
+		__array(u8, port, AMOEBA_PORT_SIZE)
+		__field(u32, tid)
+		__field(int, stage)
+		__field(int, arg)
+	),
+	TP_fast_assign(
+		__entry->call = call;
+		__entry->kid = kid;
+		amrpc_port_bytes(port, __entry->port);
+		__entry->tid = tid;
+		__entry->stage = stage;
+		__entry->arg = arg;
+	),
+	TP_printk("%s call %p kid %016llx tid %u port %s arg %d",
+		  __print_symbolic(__entry->stage, AMRPC_STAGES(AMRPC_STAGE_NAME) { -1, "" }),
+		  __entry->call, __entry->kid, __entry->tid, __print_hex_str(__entry->port, 6),
+		  __entry->arg)
+);
+#undef AMRPC_STAGE_NAME
+
+#ifndef AMRPC_STAGE_CALLS
+#define AMRPC_STAGE_CALLS
+/* at the client; any context */
+static inline void amrpc_stage_call(const struct amrpc_call *call, enum amrpc_stage stage, int arg)
+{
+	u64 kid;
+
+	if (!trace_amrpc_stage_enabled())
+		return;
+	memcpy(&kid, call->file->an->kid, sizeof(kid));
+	trace_amrpc_stage(call, kid, READ_ONCE(call->tid), call->port, stage, arg);
+}
+
+/* at the server; any context */
+static inline void amrpc_stage_tx(const struct amrpc_tx *tx, enum amrpc_stage stage, int arg)
+{
+	trace_amrpc_stage(tx->call, tx->kid, tx->key.tid, tx->port, stage, arg);
+}
+#endif
+
 #endif /* _AMRPC_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -14,7 +14,8 @@ static const struct amctl_group {
 	const struct amctl_object *obj[12];
 } groups[] = {
 	{ "the network", { &amctl_obj_net, &amctl_obj_route, &amctl_obj_neigh, &amctl_obj_addr,
-			   &amctl_obj_port, &amctl_obj_stat, &amctl_obj_monitor } },
+			   &amctl_obj_port, &amctl_obj_stat, &amctl_obj_monitor,
+			   &amctl_obj_trace } },
 	{ "names and files", { &amctl_obj_ls, &amctl_obj_mkdir, &amctl_obj_rm, &amctl_obj_put,
 			       &amctl_obj_get, &amctl_obj_cap } },
 	{ "the pool", { &amctl_obj_host, &amctl_obj_run, &amctl_obj_ps, &amctl_obj_kill,

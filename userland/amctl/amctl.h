@@ -51,7 +51,8 @@ struct amctl_object {
 };
 
 extern const struct amctl_object amctl_obj_net, amctl_obj_route, amctl_obj_neigh,
-	amctl_obj_addr, amctl_obj_port, amctl_obj_stat, amctl_obj_monitor, amctl_obj_cap,
+	amctl_obj_addr, amctl_obj_port, amctl_obj_stat, amctl_obj_monitor, amctl_obj_trace,
+	amctl_obj_cap,
 	amctl_obj_ls,
 	amctl_obj_mkdir, amctl_obj_rm, amctl_obj_put, amctl_obj_get, amctl_obj_join,
 	amctl_obj_root, amctl_obj_doctor;

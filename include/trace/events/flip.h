@@ -212,6 +212,40 @@ TRACE_EVENT(flip_network,
 		  __entry->running ? "up" : "down")
 );
 
+/* the current thread waits for something, or has got it; amctl trace pairs them by thread */
+#ifndef FLIP_STALLS
+#define FLIP_STALLS(X)								\
+	X(LOCATE, "locate")	/* an address is looked for */			\
+	X(CREDITS, "credits")	/* the window to a neighbour is full */
+
+enum flip_stall {
+#define FLIP_STALL_ENUM(id, name)	FLIP_STALL_##id,
+	FLIP_STALLS(FLIP_STALL_ENUM)
+#undef FLIP_STALL_ENUM
+};
+#endif
+
+#define E(id, name) TRACE_DEFINE_ENUM(FLIP_STALL_##id);
+FLIP_STALLS(E)
+#undef E
+
+#define E(id, name) { FLIP_STALL_##id, name },
+TRACE_EVENT(flip_stall,
+	TP_PROTO(int what, bool begin),
+	TP_ARGS(what, begin),
+	TP_STRUCT__entry(
+		__field(int,		what)
+		__field(bool,		begin)
+	),
+	TP_fast_assign(
+		__entry->what = what;
+		__entry->begin = begin;
+	),
+	TP_printk("%s %s", __print_symbolic(__entry->what, FLIP_STALLS(E) { -1, "" }),
+		  __entry->begin ? "begin" : "end")
+);
+#undef E
+
 #endif /* _TRACE_FLIP_H */
 
 #include <trace/define_trace.h>

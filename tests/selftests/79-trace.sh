@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# amctl trace names the stage that was slow: a server that sleeps, one whose threads are busy, a slow
+# network, a port and an address that have to be looked for; calls here and to another machine. It
+# leaves nothing behind.
+#
+# nodes: 1
+# suites: trace
+# timeout: 120
+
+. "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
+need_modules
+tracing=/sys/kernel/tracing
+[ -d $tracing/instances ] || mount -t tracefs none $tracing 2>/dev/null
+[ -d $tracing/events/amoeba ] || skip "no event tracing in this kernel"
+none_left() { ! ls $tracing/instances | grep -q amctl; }
+
+follow()
+{
+	"$amctl" trace "$@" >"$tmp/trace" 2>"$tmp/note" &
+	tracer=$!
+	wait_for 10 grep -q following "$tmp/note" || fail "trace does not begin: $(cat "$tmp/note")"
+}
+
+ended() { kill -INT $tracer 2>/dev/null; wait $tracer || fail "trace: $(cat "$tmp/note")"; }
+
+# call WHERE ARG...: one call
+call()
+{
+	local n=$1
+	shift
+	in_ns "$n" "$tests/rpc_client" port=$putport locate_ms=10000 "$@" >"$tmp/cli" 2>&1
+	grep -q 'verdict 0' "$tmp/cli" || fail "$(cat "$tmp/cli" "$tmp/srv")"
+}
+
+# slowest WHAT STAGE: the last call shown was slow there
+slowest()
+{
+	tail -1 "$tmp/calls" | grep -q "slowest: $2\$" ||
+		fail "$1: not $2 but: $(cat "$tmp/trace" "$tmp/note")"
+	echo "$1: $(tail -1 "$tmp/calls")"
+}
+
+# one WHAT STAGE NS ARG...: a single call, and what was slow in it
+one()
+{
+	local what=$1 stage=$2
+	shift 2
+	follow count 1
+	call "$@"
+	wait $tracer || fail "$what: $(cat "$tmp/note")"
+	grep slowest "$tmp/trace" >"$tmp/calls"
+	slowest "$what" "$stage"
+}
+
+pair t1 t2
+
+echo "== the port is looked for"
+follow over 300 count 1
+in_ns t1 "$tests/rpc_client" port=$putport locate_ms=10000 >"$tmp/cli" 2>&1 &
+client=$!
+sleep 0.7
+serve t2
+wait $client $tracer
+grep slowest "$tmp/trace" >"$tmp/calls"
+slowest "a server that comes late" locate
+call t1
+
+echo "== the server"
+kill -9 $server; wait $server 2>/dev/null
+serve t2 delay_ms=300
+call t1
+one "it sleeps" serve t1
+follow count 2 port $putport
+in_ns t1 "$tests/rpc_client" port=$putport locate_ms=10000 count=1 >"$tmp/first" 2>&1 &
+first=$!
+call t1
+wait $first $tracer
+grep -q 'queue [1-9]' "$tmp/trace" || fail "it is busy: $(cat "$tmp/trace" "$tmp/note")"
+grep queue "$tmp/trace"
+kill -9 $server; wait $server 2>/dev/null
+
+echo "== within one namespace"
+serve t1 delay_ms=300
+one "it sleeps" serve t1
+kill -9 $server; wait $server 2>/dev/null
+
+echo "== the network"
+serve t2
+call t1
+delay() { in_ns "$1" "$amctl" net set "$2" delay "$3" || fail "delay $3 of $2"; }
+delay t1 va 300
+call t1
+one "delayed" net t1
+delay t1 va 0
+delay t2 vb 300
+one "the way back" reply t1
+# nobody gives credits for so much at once, and their way is long
+head -c 4000000 /dev/zero >"$tmp/big"
+one "a long message" credits t1 data="$tmp/big" room=1
+delay t2 vb 0
+
+echo "== what it prints"
+follow -n 5 -p $putport
+for i in 1 2 3 4 5; do call t1; done
+wait $tracer || fail "$(cat "$tmp/note")"
+[ "$(grep -c slowest "$tmp/trace")" = 5 ] || fail "five calls: $(cat "$tmp/trace")"
+grep -q '^total  *5 ' "$tmp/trace" || fail "no summary: $(cat "$tmp/trace")"
+"$amctl" -j trace count 1 >"$tmp/json" 2>&1 &
+tracer=$!
+wait_for 10 sh -c "ls $tracing/instances | grep -q amctl"
+wait_for 10 sh -c "grep -q 1 $tracing/instances/amctl*/events/flip/flip_stall/enable"
+sleep 0.2
+call t1
+wait $tracer
+python3 -c '
+import json, sys
+o = json.load(open(sys.argv[1]))
+c, = o["calls"]
+s = {x["stage"]: x for x in o["stages"]}
+assert c["verdict"] == 0 and c["slowest"] in c["stages_us"] and s["total"]["calls"] == 1, o
+# no time is lost or counted twice
+assert abs(sum(c["stages_us"].values()) - c["us"]) < 20, o
+' "$tmp/json" || fail "JSON: $(cat "$tmp/json")"
+
+echo "== errors, and its end"
+none_left || fail "left: $(ls $tracing/instances)"
+"$amctl" trace over x >"$tmp/out" 2>&1; [ $? = 2 ] || fail "over x: $(cat "$tmp/out")"
+"$amctl" trace frob 1 >"$tmp/out" 2>&1; [ $? = 2 ] || fail "frob: $(cat "$tmp/out")"
+"$amctl" trace count >"$tmp/out" 2>&1; [ $? = 2 ] || fail "count: $(cat "$tmp/out")"
+setpriv --reuid 65534 --clear-groups "$amctl" trace >"$tmp/out" 2>&1 && fail "anybody may trace"
+grep -q "be root" "$tmp/out" || fail "without the right: $(cat "$tmp/out")"
+for sig in INT TERM HUP; do
+	follow
+	kill -$sig $tracer
+	wait $tracer || fail "SIG$sig: $(cat "$tmp/note")"
+	none_left || fail "SIG$sig leaves $(ls $tracing/instances)"
+done
+follow
+kill -9 $tracer
+wait $tracer 2>/dev/null
+none_left && fail "killed, and yet it has removed its instance?"
+follow count 1
+call t1
+wait $tracer
+none_left || fail "the next one leaves what was left: $(ls $tracing/instances)"
+kill -9 $server
+finish
