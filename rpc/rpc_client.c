@@ -808,8 +808,8 @@ void amrpc_run_end(struct amrpc_run *r, size_t room)
  * @recv: over the reply buffer
  *
  * Context: process, sleeps. Return: 0 with a verdict; -EFAULT; -ENOMEM; -ENOBUFS: too many
- * calls on this file; -EDQUOT: too many of its user, or too much data of it in the kernel; -ERANGE: a header value does not fit the classic header of a remote
- * server; -EINTR: a fatal signal.
+ * calls on this file; -EDQUOT: too many of its user, or too much data of it in the kernel; -ERANGE: a
+ * header value does not fit the classic header of a remote server; -EINTR: a fatal signal.
  */
 int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct iov_iter *send,
 		struct iov_iter *recv)
