@@ -33,6 +33,7 @@
  *   call->lock    call->m (its machine), events, reply
  *   file->ready_lock  file->ready
  *   file->owed_lock  replies whose ACK is put off; nothing is locked within
+ *   file->soon_lock  what may want a timer; tx->lock within
  *   Nothing is sent with one of them held.
  *
  * Who frees what
@@ -239,6 +240,22 @@ void amrpc_users_exit(struct amrpc_net *an);
 
 /* ---- rpc_file.c ----------------------------------------------------------------------------- */
 
+/* ---- rpc_soon.c --------------------------------------------------------------------------------- */
+
+#define AMRPC_SOON	((8 * HZ + 999) / 1000)	/* jiffies; one or two */
+
+/* what wants a timer unless it is over before */
+struct amrpc_soon {
+	struct list_head	node;
+	unsigned long		when;		/* jiffies, when it is to be started */
+	void			(*start)(struct amrpc_soon *s);
+};
+
+void amrpc_soon_add(struct amrpc_file *f, struct amrpc_soon *s);
+bool amrpc_soon_del(struct amrpc_file *f, struct amrpc_soon *s);
+void amrpc_soon_init(struct amrpc_file *f);
+void amrpc_soon_exit(struct amrpc_file *f);
+
 /* requests in work at a time that are found fastest */
 #define AMRPC_SERVED_LOW	16
 #define AMRPC_SERVED_ALL	((1UL << AMRPC_SERVED_LOW) - 1)
@@ -257,6 +274,9 @@ struct amrpc_file {
 	struct xarray		served;		/* by server index: rpc_served.c */
 	struct amrpc_tx		*served_low[AMRPC_SERVED_LOW];	/* the first of them */
 	unsigned long		served_used;	/* which of @served_low are */
+	spinlock_t		soon_lock;	/* rpc_soon.c */
+	struct list_head	soon;
+	struct timer_list	soon_timer;
 	atomic_t		next_handle;	/* generation of handles */
 	spinlock_t		lock;		/* listens, waiters, dead */
 	struct list_head	listens;
@@ -348,6 +368,9 @@ struct amrpc_call {
 	wait_queue_head_t	wq;
 	u16			idx;
 	struct mutex		copy;		/* of data straight from or to the client */
+	struct amrpc_soon	soon;		/* its thread waits; then */
+	struct timer_list	timer;		/* started at */
+	unsigned long		until;		/* jiffies */
 	struct rcu_head		rcu;
 	/* from here on cleared for the next call when this one was kept */
 	struct amrpc_fsm	m;
@@ -684,6 +707,8 @@ struct amrpc_tx {
 	bool			lost;		/* ended without an acknowledgement */
 	wait_queue_head_t	wq;		/* putrep of a large reply */
 	struct timer_list	timer;
+	struct amrpc_soon	soon;		/* REPLIED, and @timer not started yet */
+	unsigned long		ask_at;		/* jiffies */
 	struct work_struct	work;
 	struct rcu_head		rcu;
 };
@@ -693,6 +718,7 @@ struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba
 				    struct amrpc_buf *buf, size_t len);
 void amrpc_tx_put(struct amrpc_tx *tx);
 void amrpc_tx_arm(struct amrpc_tx *tx, unsigned int ms);
+void amrpc_tx_arm_soon(struct amrpc_tx *tx, unsigned int ms);
 void amrpc_tx_disarm(struct amrpc_tx *tx);
 struct amrpc_tx *amrpc_tx_find(struct amrpc_net *an, flip_addr_t peer, u32 tid);
 int amrpc_tx_hash(struct amrpc_tx *tx);

@@ -31,6 +31,23 @@
 #include "rpc.h"
 #include "rpc_trace.h"
 
+/* the time its thread waits for is up; softirq */
+static void wait_over(struct timer_list *t)
+{
+	struct amrpc_call *call = timer_container_of(call, t, timer);
+
+	WRITE_ONCE(call->stirred, true);
+	wake_up(&call->wq);
+}
+
+/* it has not been answered at once; soon_lock of its file held */
+static void start_timer(struct amrpc_soon *s)
+{
+	struct amrpc_call *call = container_of(s, struct amrpc_call, soon);
+
+	mod_timer(&call->timer, call->until);
+}
+
 /* the spare of a file becomes the next call: all is forgotten but its index */
 static void call_reset(struct amrpc_call *call, u64 port)
 {
@@ -58,6 +75,9 @@ static struct amrpc_call *call_make(struct amrpc_file *f, u64 port)
 	spin_lock_init(&call->lock);
 	init_waitqueue_head(&call->wq);
 	mutex_init(&call->copy);
+	INIT_LIST_HEAD(&call->soon.node);
+	call->soon.start = start_timer;
+	timer_setup(&call->timer, wait_over, 0);
 	call->port = port;
 	call->file = amrpc_file_get(f);
 	err = xa_alloc_bh(&f->calls, &idx, call, XA_LIMIT(0, AMRPC_MAX_OPEN - 1),
@@ -192,6 +212,25 @@ static long time_left(const struct amrpc_run *r)
 	return r->timed ? max_t(long, r->until - jiffies, 0) : MAX_SCHEDULE_TIMEOUT;
 }
 
+/* until something has happened, the time is up (0), or on a signal, or a fatal one (negative) */
+static long wait_stirred(struct amrpc_run *r, bool fatal)
+{
+	struct amrpc_call *call = r->call;
+	long left = time_left(r);
+	long err;
+
+	if (left <= 2 * AMRPC_SOON || left == MAX_SCHEDULE_TIMEOUT)
+		return fatal ? flip_wait_killable(call->wq, stirred(call), left) :
+			flip_wait_interruptible(call->wq, stirred(call), left);
+	call->until = r->until;
+	amrpc_soon_add(call->file, &call->soon);
+	err = fatal ? flip_wait_killable(call->wq, stirred(call), MAX_SCHEDULE_TIMEOUT) :
+		flip_wait_interruptible(call->wq, stirred(call), MAX_SCHEDULE_TIMEOUT);
+	if (!amrpc_soon_del(call->file, &call->soon))
+		timer_delete_sync(&call->timer);
+	return err;
+}
+
 /*
  * The thread waits for what its call waits for. A signal is an event, too: before the request left any
  * (AMRPC_EV_INTR). Afterwards the first for which the program has a handler (AMRPC_EV_SIGNAL), which runs
@@ -204,7 +243,7 @@ static unsigned int wait_events(struct amrpc_run *r)
 	int ev;
 
 	if (!call->signalled) {
-		if (flip_wait_interruptible(call->wq, stirred(call), time_left(r)) >= 0)
+		if (wait_stirred(r, false) >= 0)
 			return amrpc_call_events(call);
 		if (task_sigpending(current) && r->at != AMRPC_AT_REMOTE &&
 		    !(r->at == AMRPC_AT_LOCAL && !r->queued))
@@ -217,7 +256,7 @@ static unsigned int wait_events(struct amrpc_run *r)
 			return amrpc_call_events(call) | ev;
 		}
 	}
-	if (flip_wait_killable(call->wq, stirred(call), time_left(r)) < 0)
+	if (wait_stirred(r, true) < 0)
 		return AMRPC_EV_KILLED;
 	return amrpc_call_events(call);
 }
@@ -428,7 +467,7 @@ static struct amrpc_act step(struct amrpc_call *call, enum amrpc_fsm_in in, int 
 
 static struct amrpc_act begin(struct amrpc_call *call)
 {
-	bool cancelled;
+	struct amrpc_act act;
 
 	spin_lock_bh(&call->lock);
 	call->events = 0;
@@ -436,9 +475,12 @@ static struct amrpc_act begin(struct amrpc_call *call)
 	call->m.rtt = call->rtt;
 	call->m.ours = call->ours;
 	call->m.resp = call->resp;
-	cancelled = call->cancelled;	/* from here on it is an event */
+	/* from here on it is an event */
+	act = amrpc_fsm(&call->m, AMRPC_IN_FOUND, call->cancelled ? AMRPC_EV_CANCEL : 0);
 	spin_unlock_bh(&call->lock);
-	return step(call, AMRPC_IN_FOUND, cancelled ? AMRPC_EV_CANCEL : 0);
+	if (call->m.state != AMRPC_CALL_LOCATE)
+		trace_amrpc_call_state(call);
+	return act;
 }
 
 /* a server of this namespace has handed the request over to one elsewhere, of which nothing is known */

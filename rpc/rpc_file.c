@@ -40,6 +40,7 @@ static void destroy(struct amrpc_file *f)
 	flip_reass_mute(f->reass);	/* it sends from the endpoint */
 	rhashtable_remove_fast(&an->file_addrs, &f->by_addr, addr_params);
 	amrpc_ack_exit(f);
+	amrpc_soon_exit(f);
 	flip_ep_destroy(f->ep);
 	flip_reass_destroy(f->reass);
 	amrpc_spare_free(f);
@@ -203,6 +204,7 @@ static struct amrpc_file *file_new(struct net *net, struct amrpc_user *user)
 	init_waitqueue_head(&f->wq);
 	INIT_WORK(&f->free_work, file_free);
 	amrpc_ack_init(f);
+	amrpc_soon_init(f);
 	xa_init_flags(&f->calls, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&f->sent, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	amrpc_served_init(f);

@@ -163,12 +163,8 @@ static int send_reply(struct amrpc_tx *tx, struct iov_iter *from, bool inval)
 /* often acknowledged already; otherwise somebody must ask */
 static void ask_later(struct amrpc_tx *tx, unsigned int ms)
 {
-	if (READ_ONCE(tx->state) != AMRPC_TX_REPLIED)
-		return;
-	spin_lock_bh(&tx->lock);
-	if (tx->state == AMRPC_TX_REPLIED)
-		amrpc_tx_arm(tx, wait_ms(tx, ms));
-	spin_unlock_bh(&tx->lock);
+	if (READ_ONCE(tx->state) == AMRPC_TX_REPLIED)
+		amrpc_tx_arm_soon(tx, wait_ms(tx, ms));
 }
 
 /* amrpc_reply_resend() in process context, and the first copy of a kept reply */

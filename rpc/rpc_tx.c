@@ -37,6 +37,24 @@ static const struct rhashtable_params tx_params = {
 	.automatic_shrinking = true,
 };
 
+/* not acknowledged at once: now it gets its timer; soon_lock of its file held */
+static void start_timer(struct amrpc_soon *s)
+{
+	struct amrpc_tx *tx = container_of(s, struct amrpc_tx, soon);
+
+	spin_lock(&tx->lock);
+	/* unless parts were sent again meanwhile, which wait for longer */
+	if (tx->state == AMRPC_TX_REPLIED && !timer_pending(&tx->timer)) {
+		long left = max_t(long, tx->ask_at - jiffies, 1);
+
+		if (READ_ONCE(tx->file->dead))	/* amrpc_txs_hurry() did not find a timer */
+			left = min_t(long, left, msecs_to_jiffies(AMRPC_LINGER_MS));
+		amrpc_tx_arm(tx, jiffies_to_msecs(left));
+	}
+	spin_unlock(&tx->lock);
+	amrpc_tx_put(tx);
+}
+
 /**
  * amrpc_tx_new() - a transaction of nobody yet
  * @an: namespace
@@ -56,6 +74,8 @@ struct amrpc_tx *amrpc_tx_new(struct amrpc_net *an, gfp_t gfp)
 	INIT_LIST_HEAD(&tx->node);
 	init_waitqueue_head(&tx->wq);
 	timer_setup(&tx->timer, amrpc_tx_timer, 0);
+	INIT_LIST_HEAD(&tx->soon.node);
+	tx->soon.start = start_timer;
 	INIT_WORK(&tx->work, amrpc_tx_work);
 	tx->state = AMRPC_TX_QUEUED;
 	return tx;
@@ -128,9 +148,35 @@ void amrpc_tx_arm(struct amrpc_tx *tx, unsigned int ms)
 		amrpc_tx_put(tx);	/* it was armed and had one */
 }
 
-/* stop the timer, unless it runs already; any context but hard interrupt */
+/**
+ * amrpc_tx_arm_soon() - the same for a reply that is likely to be acknowledged before
+ * @tx: REPLIED, referenced
+ * @ms: until amrpc_tx_timer() runs
+ *
+ * Context: any but hard interrupt; tx->lock not held.
+ */
+void amrpc_tx_arm_soon(struct amrpc_tx *tx, unsigned int ms)
+{
+	unsigned long after = msecs_to_jiffies(ms);
+
+	if (after > 2 * AMRPC_SOON) {
+		tx->ask_at = jiffies + after;
+		refcount_inc(&tx->ref);
+		/* one that is acknowledged in this moment is found DONE by start_timer() */
+		amrpc_soon_add(tx->file, &tx->soon);
+		return;
+	}
+	spin_lock_bh(&tx->lock);
+	if (tx->state == AMRPC_TX_REPLIED)
+		amrpc_tx_arm(tx, ms);
+	spin_unlock_bh(&tx->lock);
+}
+
+/* stop the timer, unless it runs already; any context but hard interrupt, tx->lock not held */
 void amrpc_tx_disarm(struct amrpc_tx *tx)
 {
+	if (!list_empty(&tx->soon.node) && amrpc_soon_del(tx->file, &tx->soon))
+		amrpc_tx_put(tx);
 	if (timer_delete(&tx->timer))
 		amrpc_tx_put(tx);
 }
