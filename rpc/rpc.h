@@ -44,7 +44,7 @@
  *   call  refcount: its runner, and the tx of a local transaction. Freed by RCU, since softirq
  *         finds it through file->calls.
  *   tx    refcount: file->served until answered, hash until done, its timer or work while
- *         pending. Freed by RCU.
+ *         pending. Freed by RCU, or kept for the next one of its file: rpc_tx.c.
  *   port  by the last listen, RCU. listen by its file.
  *   loc   refcount and RCU, LRU of bounded length. kid: RCU, never before AMRPC_ONCE_HOLD.
  */
@@ -268,6 +268,7 @@ struct amrpc_file {
 	struct xarray		calls;		/* by client index */
 	struct xarray		sent;		/* what may be asked for again, by FLIP message id */
 	struct amrpc_call	*spare;		/* one that has ended, for the next; xchg() */
+	struct amrpc_tx		*spare_tx;	/* the same of a server; xchg() */
 	spinlock_t		owed_lock;	/* rpc_ack.c */
 	struct amrpc_owed	owed;
 	struct timer_list	owed_timer;
@@ -658,12 +659,19 @@ void amrpc_once_exit(struct amrpc_net *an);
 struct amrpc_tx {
 	refcount_t		ref;
 	struct amrpc_net	*an;
+	spinlock_t		lock;
+	struct rhash_head	hash;
+	wait_queue_head_t	wq;		/* putrep of a large reply */
+	struct timer_list	timer;
+	struct amrpc_soon	soon;		/* REPLIED, and @timer not started yet */
+	struct work_struct	work;
+	struct rcu_head		rcu;
+	/* from here on cleared for the next transaction when this one was kept */
 	struct amrpc_file	*file;		/* NULL for a local one in port->queue */
 	struct amrpc_queue	*queue;		/* it stands in; port->lock */
 	struct amrpc_listen	*listen;	/* it was taken through, while SERVING */
 	struct list_head	node;		/* queue->list */
 	u64			seq;		/* order of arrival among the port's queues */
-	spinlock_t		lock;
 	enum amrpc_tx_state	state;
 	bool			claimed;	/* by a putrep */
 	u64			handle;		/* generation << 16 | idx */
@@ -672,7 +680,6 @@ struct amrpc_tx {
 	bool			straight;	/* local: the data is in the client's buffer still */
 	struct amrpc_call	*call;		/* local client, or NULL */
 	/* remote client */
-	struct rhash_head	hash;
 	struct {
 		flip_addr_t	peer;
 		u32		tid;
@@ -705,15 +712,11 @@ struct amrpc_tx {
 	bool			resend;		/* asked for again (NAK), or came back */
 	bool			inval;		/* the resent one relocates the client */
 	bool			lost;		/* ended without an acknowledgement */
-	wait_queue_head_t	wq;		/* putrep of a large reply */
-	struct timer_list	timer;
-	struct amrpc_soon	soon;		/* REPLIED, and @timer not started yet */
 	unsigned long		ask_at;		/* jiffies */
-	struct work_struct	work;
-	struct rcu_head		rcu;
 };
 
-struct amrpc_tx *amrpc_tx_new(struct amrpc_net *an, gfp_t gfp);
+struct amrpc_tx *amrpc_tx_new(struct amrpc_file *f, gfp_t gfp);
+void amrpc_spare_tx_free(struct amrpc_file *f);
 struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba_header *req,
 				    struct amrpc_buf *buf, size_t len);
 void amrpc_tx_put(struct amrpc_tx *tx);

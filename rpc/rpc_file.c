@@ -44,6 +44,7 @@ static void destroy(struct amrpc_file *f)
 	flip_ep_destroy(f->ep);
 	flip_reass_destroy(f->reass);
 	amrpc_spare_free(f);
+	amrpc_spare_tx_free(f);
 	WARN_ON_ONCE(!xa_empty(&f->calls));
 	WARN_ON_ONCE(!xa_empty(&f->sent));
 	xa_destroy(&f->sent);

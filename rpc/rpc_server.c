@@ -156,7 +156,7 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 	int ret;
 
 	amrpc_count(an, REQUEST_RX);
-	tx = amrpc_tx_new(an, GFP_ATOMIC | __GFP_NOWARN);
+	tx = amrpc_tx_new(f, GFP_ATOMIC | __GFP_NOWARN);
 	if (!tx) {
 		amrpc_count(an, DROP_NOMEM);
 		return;
@@ -179,6 +179,8 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 		spin_unlock(&k->lock);
 		if (what == AMRPC_TX_ACK && amrpc_forward_again(old))
 			what = AMRPC_TX_NOTHING;
+		if (old)
+			amrpc_tx_put(old);
 		request_dropped(f, w, rx, what, once, idx);
 		goto free;
 	}
@@ -229,7 +231,7 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 	enum amrpc_tx_do what;
 	struct amrpc_kid *k;
 	struct amrpc_tx *tx;
-	bool told = false;
+	bool told = false, forwarded;
 
 	k = amrpc_once_get(an, w->kid);
 	if (!k) {
@@ -245,7 +247,10 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 	if (what == AMRPC_TX_REFUSE)
 		told = refuse(f, k, w->tid, rx->messid);
 	spin_unlock(&k->lock);
-	if (tx && amrpc_forward_again(tx))
+	forwarded = tx && amrpc_forward_again(tx);
+	if (tx)
+		amrpc_tx_put(tx);
+	if (forwarded)
 		return;
 	if (what == AMRPC_TX_ACK)
 		bounce(f, &a, rx, AMRPC_ACK);
@@ -278,8 +283,10 @@ static bool reply_event(struct amrpc_net *an, flip_addr_t peer, u32 tid, enum am
 {
 	struct amrpc_tx *tx = amrpc_tx_find(an, peer, tid);
 
-	if (!tx || READ_ONCE(tx->state) != AMRPC_TX_REPLIED || !refcount_inc_not_zero(&tx->ref)) {
+	if (!tx || READ_ONCE(tx->state) != AMRPC_TX_REPLIED) {
 		amrpc_count(an, DROP_NOTX);
+		if (tx)
+			amrpc_tx_put(tx);
 		return false;
 	}
 	tx_event(tx, in);
@@ -327,11 +334,12 @@ bool amrpc_server_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 			bounce(f, w, rx, AMRPC_FAIL);
 			return true;
 		}
-		if (amrpc_forward_again(tx))
-			return true;
-		if (w->flags & AMRPC_F_SIGTRANS)
-			WRITE_ONCE(tx->signalled, true);
-		amrpc_tx_send(tx, AMRPC_ALIVE, 0, 0, 0);
+		if (!amrpc_forward_again(tx)) {
+			if (w->flags & AMRPC_F_SIGTRANS)
+				WRITE_ONCE(tx->signalled, true);
+			amrpc_tx_send(tx, AMRPC_ALIVE, 0, 0, 0);
+		}
+		amrpc_tx_put(tx);
 		return true;
 	case AMRPC_ACK:
 	case AMRPC_NAK:
@@ -359,13 +367,13 @@ void amrpc_server_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 	struct amrpc_tx *tx = amrpc_tx_find(f->an, rx->dst, w->tid);
 	enum amrpc_tx_in in = AMRPC_TX_IN_LOST;
 
-	if (!tx || READ_ONCE(tx->state) != AMRPC_TX_REPLIED ||
-	    !refcount_inc_not_zero(&tx->ref))
+	if (!tx)
 		return;
 	if (why == FLIP_UNDELIV_R_NOTHERE && w->type == AMRPC_RECEIVED)
 		in = AMRPC_TX_IN_ASK_BACK;
 	else if (why == FLIP_UNDELIV_R_NOTHERE)
 		in = rx->offset ? AMRPC_TX_IN_NOTHERE_MORE : AMRPC_TX_IN_NOTHERE;
-	tx_event(tx, in);
+	if (READ_ONCE(tx->state) == AMRPC_TX_REPLIED)
+		tx_event(tx, in);
 	amrpc_tx_put(tx);
 }

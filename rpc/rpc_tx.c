@@ -5,6 +5,11 @@
  *
  * References: the hash, file->served, an armed timer, a queued work and whoever works on it hold
  * one each. tx->file is set when it is accepted and dropped with the last reference.
+ *
+ * A file keeps one that has ended for the next (file->spare_tx), without a grace period. So whoever walks along
+ * the hash may stand on one that is becoming another: amrpc_tx_find() gets a reference, and compares the
+ * key again; hash.next is never cleared, and rhashtable starts again when a walk ends in another chain than it
+ * began in, as with SLAB_TYPESAFE_BY_RCU. When the file goes the spare is freed by RCU.
  */
 #include <linux/jiffies.h>
 #include <linux/poll.h>
@@ -57,19 +62,27 @@ static void start_timer(struct amrpc_soon *s)
 
 /**
  * amrpc_tx_new() - a transaction of nobody yet
- * @an: namespace
+ * @f: file that may have one to spare
  * @gfp: where it is made
  *
  * Return: tx with one reference, or NULL.
  */
-struct amrpc_tx *amrpc_tx_new(struct amrpc_net *an, gfp_t gfp)
+struct amrpc_tx *amrpc_tx_new(struct amrpc_file *f, gfp_t gfp)
 {
-	struct amrpc_tx *tx = kzalloc(sizeof(*tx), gfp);
+	struct amrpc_tx *tx = READ_ONCE(f->spare_tx) ? xchg(&f->spare_tx, NULL) : NULL;
 
+	if (tx) {
+		memset_startat(tx, 0, file);
+		tx->state = AMRPC_TX_QUEUED;
+		smp_wmb();	/* amrpc_tx_find(): no key of the old one with a reference to the new */
+		refcount_set(&tx->ref, 1);
+		return tx;
+	}
+	tx = kzalloc(sizeof(*tx), gfp);
 	if (!tx)
 		return NULL;
 	refcount_set(&tx->ref, 1);
-	tx->an = an;
+	tx->an = f->an;
 	spin_lock_init(&tx->lock);
 	INIT_LIST_HEAD(&tx->node);
 	init_waitqueue_head(&tx->wq);
@@ -93,7 +106,7 @@ struct amrpc_tx *amrpc_tx_new(struct amrpc_net *an, gfp_t gfp)
 struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba_header *req,
 				    struct amrpc_buf *buf, size_t len)
 {
-	struct amrpc_tx *tx = amrpc_tx_new(call->file->an, GFP_KERNEL_ACCOUNT);
+	struct amrpc_tx *tx = amrpc_tx_new(call->file, GFP_KERNEL_ACCOUNT);
 
 	if (!tx)
 		return NULL;
@@ -115,6 +128,9 @@ struct amrpc_tx *amrpc_tx_new_local(struct amrpc_call *call, const struct amoeba
  */
 void amrpc_tx_put(struct amrpc_tx *tx)
 {
+	struct amrpc_call *call = tx->call;
+	struct amrpc_file *f, *own;
+
 	if (!refcount_dec_and_test(&tx->ref))
 		return;
 	amrpc_data_free(&tx->data);
@@ -123,15 +139,25 @@ void amrpc_tx_put(struct amrpc_tx *tx)
 		wake_up_interruptible_poll(&tx->file->wq, EPOLLOUT | EPOLLWRNORM);
 	}
 	amrpc_buf_free(tx->rep_data);
-	if (tx->file)
-		amrpc_file_put(tx->file);
-	if (!tx->call) {
+	/* a local one goes back to where it came from */
+	f = call ? call->file : tx->file;
+	own = tx->file;
+	if (!f || cmpxchg(&f->spare_tx, NULL, tx))
 		kfree_rcu(tx, rcu);
-		return;
-	}
-	/* a local one was never in the table, where others look */
-	amrpc_call_put(tx->call);
-	kfree(tx);
+	/* the last of these free the spare */
+	if (own)
+		amrpc_file_put(own);
+	if (call)
+		amrpc_call_put(call);
+}
+
+/* the file goes, nothing is found through it any more; process context */
+void amrpc_spare_tx_free(struct amrpc_file *f)
+{
+	struct amrpc_tx *tx = xchg(&f->spare_tx, NULL);
+
+	if (tx)
+		kfree_rcu(tx, rcu);
 }
 
 /**
@@ -187,14 +213,23 @@ void amrpc_tx_disarm(struct amrpc_tx *tx)
  * @peer: FLIP address of the client
  * @tid: of the client's kernel
  *
- * Context: rcu_read_lock(). Return: tx without a reference, or NULL.
+ * Context: rcu_read_lock(). Return: tx with a reference, or NULL.
  */
 struct amrpc_tx *amrpc_tx_find(struct amrpc_net *an, flip_addr_t peer, u32 tid)
 {
 	struct { flip_addr_t peer; u32 tid; u32 zero; } key = { .peer = peer, .tid = tid };
+	struct amrpc_tx *tx;
 
 	BUILD_BUG_ON(sizeof(key) != sizeof_field(struct amrpc_tx, key));
-	return rhashtable_lookup(&an->txs, &key, tx_params);
+	tx = rhashtable_lookup(&an->txs, &key, tx_params);
+	if (!tx || !refcount_inc_not_zero(&tx->ref))
+		return NULL;
+	smp_rmb();	/* amrpc_tx_new() */
+	if (tx->key.peer != peer || tx->key.tid != tid) {
+		amrpc_tx_put(tx);
+		return NULL;
+	}
+	return tx;
 }
 
 /**
