@@ -42,9 +42,20 @@ void flip_ep_ns_exit(struct flip_ns *ns)
 	rhltable_destroy(&ns->eps);
 }
 
+/* which of ns->ep_marks counts it: public addresses are as good as random */
+static unsigned int flip_ep_mark(flip_addr_t addr)
+{
+	u64 a = (__force u64)addr;
+
+	return (u32)(a ^ a >> 32) % FLIP_EP_MARKS;
+}
+
 /* all endpoints of this address; under RCU */
 struct rhlist_head *flip_ep_list(struct flip_ns *ns, flip_addr_t addr)
 {
+	/* most packets sent are for elsewhere */
+	if (!READ_ONCE(ns->ep_marks[flip_ep_mark(addr)]))
+		return NULL;
 	return rhltable_lookup(&ns->eps, &addr, flip_ep_params);
 }
 
@@ -92,6 +103,7 @@ struct flip_ep *flip_ep_create(struct net *net, flip_addr_t priv_addr,
 {
 	struct flip_ns *ns = flip_ns(net);
 	bool draw = priv_addr == FLIP_ADDR_NULL, first;
+	unsigned int *mark;
 	struct flip_ep *ep;
 	int err;
 
@@ -125,9 +137,13 @@ struct flip_ep *flip_ep_create(struct net *net, flip_addr_t priv_addr,
 	rcu_read_lock();
 	first = !flip_ep_list(ns, ep->addr);
 	rcu_read_unlock();
+	mark = &ns->ep_marks[flip_ep_mark(ep->addr)];
+	WRITE_ONCE(*mark, *mark + 1);		/* before it can be found */
 	err = rhltable_insert(&ns->eps, &ep->node, flip_ep_params);
-	if (err)
+	if (err) {
+		WRITE_ONCE(*mark, *mark - 1);
 		goto out;
+	}
 	__module_get(owner);
 	WRITE_ONCE(ns->n_eps, ns->n_eps + 1);
 out:
@@ -151,10 +167,12 @@ void flip_ep_destroy(struct flip_ep *ep)
 {
 	struct flip_ns *ns = ep->ns;
 	flip_addr_t addr = ep->addr;
+	unsigned int *mark = &ns->ep_marks[flip_ep_mark(addr)];
 
 	mutex_lock(&ns->ep_mutex);
 	WRITE_ONCE(ep->dead, true);
 	rhltable_remove(&ns->eps, &ep->node, flip_ep_params);
+	WRITE_ONCE(*mark, *mark - 1);
 	if (ep->bcast)
 		list_del_rcu(&ep->bcast_node);
 	WRITE_ONCE(ns->n_eps, ns->n_eps - 1);

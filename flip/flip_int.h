@@ -102,6 +102,8 @@ struct flip_loop {
 	unsigned long	when;
 };
 
+#define FLIP_EP_MARKS		256
+
 /**
  * struct flip_ns - the FLIP of one network namespace
  * @net: the namespace
@@ -110,6 +112,7 @@ struct flip_loop {
  * @eps: endpoints by public address, several to one address
  * @ep_mutex: changes of @eps and @bcast_eps
  * @n_eps: their number
+ * @ep_marks: how many have an address with this mark; a destination with none is no address of ours
  * @bcast_eps: endpoints that take all broadcasts
  * @networks: list of networks, changed under RTNL
  * @n_networks: their number
@@ -142,6 +145,7 @@ struct flip_ns {
 	struct rhltable		eps;
 	struct mutex		ep_mutex;
 	unsigned int		n_eps;
+	unsigned int		ep_marks[FLIP_EP_MARKS];
 	struct list_head	bcast_eps;
 
 	struct list_head	networks;
