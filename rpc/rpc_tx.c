@@ -73,6 +73,7 @@ struct amrpc_tx *amrpc_tx_new(struct amrpc_file *f, gfp_t gfp)
 
 	if (tx) {
 		memset_startat(tx, 0, file);
+		INIT_LIST_HEAD(&tx->node);
 		tx->state = AMRPC_TX_QUEUED;
 		smp_wmb();	/* amrpc_tx_find(): no key of the old one with a reference to the new */
 		refcount_set(&tx->ref, 1);
