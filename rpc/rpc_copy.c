@@ -124,7 +124,6 @@ free:
 	return ERR_PTR(err);
 }
 
-/* drop a reference; any context */
 /**
  * amrpc_buf_request() - the data of a request, within the limit of its user
  * @f: file of the client
@@ -142,6 +141,7 @@ struct amrpc_buf *amrpc_buf_request(struct amrpc_file *f, struct iov_iter *from,
 	return amrpc_buf_from_iter(f->user, from, len);
 }
 
+/* drop a reference; any context */
 void amrpc_buf_free(struct amrpc_buf *b)
 {
 	if (!b || !refcount_dec_and_test(&b->ref))

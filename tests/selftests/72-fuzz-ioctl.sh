@@ -11,4 +11,7 @@
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules
 "$tests/rpc_fuzz" calls="${CALLS:-20000}" ${SEED:+seed=$SEED} || fail "rpc_fuzz"
+# what its user had has been given back
+nobody() { [ -z "$(cat /proc/net/amoeba/users)" ]; }
+wait_for 20 nobody || fail "still charged: $(cat /proc/net/amoeba/users)"
 finish

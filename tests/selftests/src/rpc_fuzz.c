@@ -387,7 +387,7 @@ static bool documented(int err)
 	switch (err) {
 	case EFAULT: case EINVAL: case E2BIG: case ENOTTY: case EMSGSIZE: case EINTR:
 	case EAGAIN: case ETIMEDOUT: case ENOMEM: case ENOBUFS: case ENOENT: case EBADF:
-	case ERANGE: case EBUSY: case EPERM: case ECANCELED:
+	case ERANGE: case EBUSY: case EPERM: case ECANCELED: case EDQUOT:
 	case ECONNREFUSED:
 		return true;
 	}
