@@ -130,11 +130,14 @@ free:
  * @from: source, advanced
  * @len: bytes to take, at least 1
  *
- * As amrpc_buf_from_iter(), or ERR_PTR(-EDQUOT).
+ * As amrpc_buf_from_iter(), or ERR_PTR(-EDQUOT). What is not there at all is EFAULT, also where it would
+ * be too much.
  */
 struct amrpc_buf *amrpc_buf_request(struct amrpc_file *f, struct iov_iter *from, size_t len)
 {
 	if (!amrpc_user_room(f->user, AMRPC_USER_BYTES, len)) {
+		if (fault_in_iov_iter_readable(from, 1))
+			return ERR_PTR(-EFAULT);
 		amrpc_count(f->an, USER_BYTES);
 		return ERR_PTR(-EDQUOT);
 	}
