@@ -16,9 +16,9 @@ once=$tests/race_once
 # threads that never rest, a kill took ten seconds to come.
 gap_us=500 each=4
 case ${KERNEL:-} in
-uml-*)	seconds=6 rounds=4 ;;
-x86-debug) seconds=4 rounds=1 gap_us=50000 each=2 ;;
-*)	seconds=4 rounds=3 ;;
+uml-*)	seconds=5 rounds=3 ;;
+x86-debug) seconds=3 rounds=1 gap_us=50000 each=2 ;;
+*)	seconds=3 rounds=2 ;;
 esac
 seconds=${SECONDS_EACH:-$seconds}
 
