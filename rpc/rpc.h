@@ -519,7 +519,8 @@ static inline bool amrpc_expired(unsigned long deadline)
 struct amrpc_async {
 	struct amrpc_net	*an;
 	spinlock_t		lock;
-	bool			over;		/* the call is none of ours; lock */
+	bool			ours;		/* the call is: it has begun and is not over; lock */
+	bool			cancelled;	/* lock */
 	atomic_t		kicks;		/* 0: idle, 1: it is run, 2: to be run once more */
 	struct work_struct	work;
 	struct timer_list	timer;

@@ -24,6 +24,8 @@
  * Who frees what. The call holds its file, as a thread's does. The struct is its owner's before
  * amrpc_async_start() and from @done on; between, it is the runner's. It is kicked under call->lock
  * while the call is not DONE, by its timer, or through loc->wq; @done is called when all three are over.
+ * It may be cancelled by others from the moment its owner lets them know of it, which may be before it begins:
+ * a->lock makes that one of two things, a call that is told, or one that ends instead of beginning.
  */
 #include <linux/jiffies.h>
 #include <linux/slab.h>
@@ -72,11 +74,15 @@ static void cut(struct amrpc_async *a, struct amrpc_user *user)
 	d->buf = buf;
 }
 
-/* tell it to end; between amrpc_async_start() and the return of @done, any context but hard interrupt */
+/*
+ * Tell it to end; any context but hard interrupt, until the return of @done. One that has not begun yet ends
+ * when it would: AMOEBA_RPC_ABORTED.
+ */
 void amrpc_async_cancel(struct amrpc_async *a)
 {
 	spin_lock_bh(&a->lock);
-	if (a->run.call && !a->over)
+	a->cancelled = true;
+	if (a->ours)
 		amrpc_call_event(a->run.call, AMRPC_EV_CANCEL);
 	spin_unlock_bh(&a->lock);
 }
@@ -89,7 +95,7 @@ static void finish(struct amrpc_async *a)
 	struct amrpc_file *f = amrpc_file_get(call->file);
 
 	spin_lock_bh(&a->lock);
-	a->over = true;
+	a->ours = false;
 	spin_unlock_bh(&a->lock);
 	amrpc_run_end(r, a->room);
 	if (!r->err) {
@@ -208,6 +214,13 @@ int amrpc_async_start(struct amrpc_async *a, struct amrpc_file *f)
 	call->room = a->room;
 	call->async = a;
 	spin_unlock_bh(&call->lock);
+	spin_lock_bh(&a->lock);
+	a->ours = true;
+	if (a->cancelled) {
+		a->run.verdict = AMOEBA_RPC_ABORTED;
+		a->run.at = AMRPC_AT_END;
+	}
+	spin_unlock_bh(&a->lock);
 	run(a, false);
 	return 0;
 }

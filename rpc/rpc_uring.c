@@ -21,6 +21,11 @@
  *
  *	CALLING --the call has ended--> ENDED: task work completes the command and frees both
  *	   \-----IO_URING_F_CANCEL----> GONE: the command is complete; the end of the call frees both
+ *
+ * In a thread of io-wq the lock of the ring is not held, so a command may be cancelled from the moment
+ * it can be, before its call has begun: that ends instead of beginning, as one that could not
+ * begin does, and both go the same way as any other (uring_ended()). What *priv() points to is there while
+ * the command can be cancelled: it is freed by task work, which has the lock of the ring, or after GONE.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -179,12 +184,12 @@ static int uring_trans(struct amrpc_file *f, struct io_uring_cmd *cmd, void __us
 	u->arg = arg;
 	u->usize = usize;
 	*priv(cmd) = u;
-	/* from here on it can be cancelled, and has to be ended by compat_uring_cmd_done() */
+	/* from here on it can be cancelled, and has to be ended by uring_ended() */
 	io_uring_cmd_mark_cancelable(cmd, flags);
 	err = amrpc_async_start(u->a, f);
 	if (err) {
-		uring_free(u);
-		compat_uring_cmd_done(cmd, err, flags);
+		u->a->run.err = err;
+		uring_ended(u->a);
 	}
 	return -EIOCBQUEUED;
 

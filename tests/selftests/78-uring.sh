@@ -13,8 +13,13 @@
 need_modules
 echo "== within a namespace"
 "$tests/uring_calls" || fail "uring_calls"
-echo "== between machines"
 pair u1 u2
+echo "== cancelled while they begin"
+in_ns u1 sysctl -qw net.amoeba.max_user_calls=16
+in_ns u1 "$tests/uring_calls" race || fail "uring_calls race"
+quiet u1
+in_ns u1 sysctl -qw net.amoeba.max_user_calls=65536
+echo "== between machines"
 serve u2 count=0
 in_ns u1 "$tests/uring_calls" remote=$putport || fail "uring_calls, remote"
 kill -9 "$server"; wait "$server" 2>/dev/null

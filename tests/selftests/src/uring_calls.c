@@ -3,6 +3,8 @@
  * uring_calls: /dev/amoeba through io_uring.
  *
  *   uring_calls			within this namespace: calls, errors, ends with commands under way
+ *   uring_calls race			commands that are cancelled, or refused, while threads begin them;
+ *					net.amoeba.max_user_calls is 16
  *   uring_calls remote=PORTHEX		N calls of an echo server elsewhere, small and large
  *
  * Where the kernel cannot cancel commands all must give EOPNOTSUPP.
@@ -391,6 +393,88 @@ static void ends(void)
 	}
 }
 
+/* net.amoeba.users: calls of root that have not ended */
+static int calls_left(void)
+{
+	FILE *f = fopen("/proc/net/amoeba/users", "r");
+	char line[256];
+	int n = -1;
+
+	if (!f)
+		DIE("/proc/net/amoeba/users: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "uid 0 files %*d calls %d", &n);
+	fclose(f);
+	return n;
+}
+
+/* none of them would end by itself for 20 s */
+static void begin_many(struct ring *r, int fd, struct amoeba_trans *t, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		trans_init(&t[i], 70 + i % 5, 10, 10, in);
+		t[i].locate_ms = 20000;
+		put(r, fd, AMOEBA_TRANS, &t[i], i);
+		r->sqes[(*r->sq_tail - 1) & *r->sq_mask].flags = IOSQE_ASYNC;
+	}
+	enter(r, n);
+}
+
+enum { N = 24, MOST = 16, ROUNDS = 150 };
+
+static struct amoeba_trans race_t[N];
+
+/* in a process of its own, whose end is that of its ring */
+static int refusals(void)
+{
+	struct amoeba_trans *t = race_t;
+	unsigned int refused = 0;
+	struct ring r;
+
+	ring_open(&r, 0);
+	begin_many(&r, client, t, N);
+	while (refused < N - MOST && take(&r, NULL) == -EDQUOT)
+		refused++;
+	check_num("in threads, and no more than a user may have", refused, N - MOST);
+	msleep(100);
+	check(!ready(&r), "each is refused once");
+	check_num("the others are under way", calls_left(), MOST);
+	return dev_done();
+}
+
+static int race(void)
+{
+	struct ring r;
+	double t0;
+	int status;
+
+	if (!fork())
+		_exit(refusals());
+	wait(&status);
+	if (status)
+		return 1;
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			int fd = rpc_open();
+
+			ring_open(&r, 0);
+			begin_many(&r, fd, race_t, i % 3 ? 4 : N);
+			t0 = rpc_ms() + i % 10 * .1;
+			while (i % 10 && rpc_ms() < t0)
+				;
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+	}
+	t0 = rpc_ms();
+	while (calls_left() > 0 && rpc_ms() < t0 + 8000)
+		msleep(20);
+	check_num("calls whose programs are gone", calls_left(), 0);
+	return dev_done();
+}
+
 static int remote(const char *hex)
 {
 	static const size_t lens[] = { 0, 10, 1000, 5000, 30000, 300000, 1000000 };
@@ -447,6 +531,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strncmp(argv[1], "remote=", 7))
 		return remote(argv[1] + 7);
+	if (argc > 1 && !strcmp(argv[1], "race"))
+		return race();
 	echo(0);
 	echo(IORING_SETUP_SQPOLL);
 	echo(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
