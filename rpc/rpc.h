@@ -748,6 +748,7 @@ void amrpc_tx_refuse(struct amrpc_tx *tx);
 
 int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports,
 		 struct iov_iter *recv);
+void amrpc_getreq_untold(struct amrpc_file *f, u64 handle);
 void amrpc_give_back(struct list_head *queue);
 void amrpc_listen_released(struct amrpc_tx *tx);
 void amrpc_server_close(struct amrpc_file *f);

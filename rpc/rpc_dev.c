@@ -210,7 +210,10 @@ static int do_getreq(struct amrpc_file *f, void __user *arg, size_t usize, bool 
 	kfree_sensitive(list);
 	if (err)
 		return err;
-	return arg_out(arg, &g, sizeof(g), usize);
+	err = arg_out(arg, &g, sizeof(g), usize);
+	if (err)
+		amrpc_getreq_untold(f, g.handle);
+	return err;
 }
 
 static int do_putrep(struct amrpc_file *f, void __user *arg, size_t usize, bool nonblock)
@@ -253,9 +256,12 @@ static int do_putrep_getreq(struct amrpc_file *f, void __user *arg, size_t usize
 			goto free;
 	}
 	err = getreq(f, &pg.get, list ?: &one, nonblock);
-	if (!err)
-		err = arg_out(&u->get, &pg.get, sizeof(pg.get),
-			      usize - offsetof(struct amoeba_putrep_getreq, get));
+	if (err)
+		goto free;
+	err = arg_out(&u->get, &pg.get, sizeof(pg.get),
+		      usize - offsetof(struct amoeba_putrep_getreq, get));
+	if (err)
+		amrpc_getreq_untold(f, pg.get.handle);
 free:
 	kfree_sensitive(list);
 	return err;

@@ -411,6 +411,28 @@ int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports
 	return err;
 }
 
+/**
+ * amrpc_getreq_untold() - the caller cannot be told which request it has
+ * @f: open file
+ * @handle: of amrpc_getreq()
+ *
+ * It is given back to its client, who looks for a server again; not executed, since nobody can answer it. A
+ * thread that has guessed the handle and answered was faster: nothing is to be done. Context: process.
+ */
+void amrpc_getreq_untold(struct amrpc_file *f, u64 handle)
+{
+	struct amrpc_tx *tx = amrpc_served_claim(f, handle);
+
+	if (!tx)
+		return;
+	amrpc_count(f->an, UNTOLD);
+	if (tx->call)
+		amrpc_call_event(tx->call, AMRPC_EV_REFUSED);
+	else
+		amrpc_tx_refuse(tx);
+	amrpc_served_end(f, tx, 0);
+}
+
 /* ---- the end ----------------------------------------------------------------------------------- */
 
 static void abandon(struct amrpc_tx *tx)

@@ -135,11 +135,14 @@ static int cmsg_in(struct msghdr *msg, struct amoeba_msg *m)
 	return seen;
 }
 
-/* the data has been copied, @port is what was called; the result of recvmsg(2) */
+/* the data has been copied, @port is what was called; the result of recvmsg(2), or -EFAULT */
 static int msg_out(struct msghdr *msg, struct amoeba_msg *m, const u8 port[8], size_t copied,
 		   int flags)
 {
-	put_cmsg(msg, SOL_AMOEBA, AMOEBA_MSG, sizeof(*m), m);
+	int err = put_cmsg(msg, SOL_AMOEBA, AMOEBA_MSG, sizeof(*m), m);
+
+	if (err)
+		return err;
 	if (msg->msg_name)
 		msg->msg_namelen = flip_sockaddr_put(msg->msg_name, flip_addr_load(port), 0);
 	if (m->len > copied)
@@ -304,6 +307,15 @@ static struct amrpc_async *next_ended(struct amrpc_sock *rs)
 	return a;
 }
 
+/* it was not read after all */
+static void put_back(struct amrpc_sock *rs, struct amrpc_async *a)
+{
+	spin_lock(&rs->lock);
+	list_add(&a->node, &rs->ended);
+	spin_unlock(&rs->lock);
+	wake(rs, EPOLLIN | EPOLLRDNORM);
+}
+
 static int client_recv(struct amrpc_sock *rs, struct msghdr *msg, int flags)
 {
 	bool nonblock = flags & MSG_DONTWAIT;
@@ -325,11 +337,7 @@ static int client_recv(struct amrpc_sock *rs, struct msghdr *msg, int flags)
 		copied = a->room ? amrpc_data_copy(&a->data, &it) : 0;
 	}
 	if (copied < 0) {
-		/* nothing is lost */
-		spin_lock(&rs->lock);
-		list_add(&a->node, &rs->ended);
-		spin_unlock(&rs->lock);
-		wake(rs, EPOLLIN | EPOLLRDNORM);
+		put_back(rs, a);
 		return copied;
 	}
 	m.handle = a->t.cookie;
@@ -343,6 +351,10 @@ static int client_recv(struct amrpc_sock *rs, struct msghdr *msg, int flags)
 			m.out_flags |= AMOEBA_OUT_TRUNC;
 	}
 	copied = msg_out(msg, &m, a->t.req.port, copied, flags);
+	if (copied < 0) {
+		put_back(rs, a);
+		return copied;
+	}
 	reserved = a->reserved;
 	amrpc_async_free(a);
 	uncharge(rs, 0, reserved);
@@ -397,7 +409,10 @@ static int server_recv(struct amrpc_sock *rs, struct msghdr *msg, int flags)
 	m.handle = g.handle;
 	m.len = g.len;
 	m.out_flags = g.out_flags;
-	return msg_out(msg, &m, m.hdr.port, min_t(u64, g.len, room), flags);
+	err = msg_out(msg, &m, m.hdr.port, min_t(u64, g.len, room), flags);
+	if (err < 0)
+		amrpc_getreq_untold(rs->file, g.handle);
+	return err;
 }
 
 /* ---- the socket --------------------------------------------------------------------------------- */
@@ -444,7 +459,7 @@ static int amrpc_sock_recvmsg(struct socket *sock, struct msghdr *msg, size_t le
 		      MSG_NOSIGNAL | MSG_WAITALL))
 		return -EOPNOTSUPP;
 	/* what nobody could answer, or tell from others, is not taken */
-	if (msg->msg_controllen < cmsg_least(flags))
+	if (!msg->msg_control || msg->msg_controllen < cmsg_least(flags))
 		return -EINVAL;
 	switch (READ_ONCE(rs->role)) {
 	case SOCK_SERVER:

@@ -43,6 +43,7 @@
 	X(LINGER, "files_lingered", "closed servers whose address stayed for a while")	\
 	X(LINGER_CUT, "linger_cut", "of them, ended early to make room")			\
 	X(SERVED, "requests_served", "handed to a server thread")			\
+	X(UNTOLD, "requests_untold", "of them, given back: the program's memory took no handle") \
 	X(USER_FILES, "user_files", "refused: the user has too many open files")	\
 	X(USER_CALLS, "user_calls", "refused: the user has too many calls under way")	\
 	X(USER_PORTS, "user_ports", "refused: the user serves too many ports")		\

@@ -54,6 +54,12 @@ fi
 kill -9 "$served"; wait "$served" 2>/dev/null
 quiet s2
 
+echo "== a server that cannot be told of its requests"
+start untold=3
+calls call=2
+[ "$(stat_of s2 requests_untold)" = 3 ] || fail "$(stat_of s2 requests_untold) given back, not 3"
+kill -9 "$served"; wait "$served" 2>/dev/null
+
 echo "== nobody there"
 calls call=30 locate_ms=300 verdict=-2 room=10
 

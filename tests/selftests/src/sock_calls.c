@@ -6,6 +6,7 @@
  *   sock_calls allowed=0|1	may this user have one?
  *   sock_calls serve=N		an echo server with epoll for port 7: N requests, 0: until killed; the reply to
  *				command C has C bytes; prints "ready" first
+ *   sock_calls untold=N		the same, the first N attempts to take one with a bad control message
  *   sock_calls hold=N		takes N requests and answers none of them
  *   sock_calls call=N [size=BYTES] [room=BYTES] [locate_ms=MS] [command=C] [verdict=V]
  *				N calls at once, each with BYTES of data; all replies, whatever their order
@@ -18,6 +19,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -475,6 +477,71 @@ static void errors(void)
 	close(n);
 }
 
+/* control message of recvmsg(2) at @control, of @room bytes */
+static int get_to(int fd, void *control, size_t room)
+{
+	struct iovec iov = { in, 100 };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			     .msg_controllen = room };
+
+	return (int)recvmsg(fd, &mh, MSG_DONTWAIT);
+}
+
+/* what cannot be written to the program's memory is neither taken nor lost */
+static void untold(void)
+{
+	size_t room = CMSG_SPACE(sizeof(struct amoeba_msg)), page = (size_t)sysconf(_SC_PAGESIZE);
+	void *fixed = mmap(NULL, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int s = server_of(12, 0), c = client_of(12, 0);
+	struct amoeba_getreq *g = fixed;
+	struct amoeba_putrep_getreq *pg = fixed;
+	int dev = rpc_open();
+	struct amoeba_msg m;
+
+	if (fixed == MAP_FAILED)
+		die("mmap");
+	for (size_t len = 10; len < 100000; len += 50000) {
+		call(c, 5, 77, len);
+		check(readable(s, 3000), "a request");
+		check_errno("nowhere for its handle", get_to(s, NULL, room), EINVAL);
+		check_errno("little room", get_to(s, in, room - 8), EINVAL);
+		check_errno("a bad address", get_to(s, (void *)8, room), EFAULT);
+		check(readable(s, 3000), "it comes again");
+		check_errno("memory not to be written to", get_to(s, fixed, room), EFAULT);
+		check_num("it can be read after all", get(s, &m, in, BIG, 0), (long)len);
+		check_num("and answered", put(s, &m, big, 10, 0), 10);
+		check(readable(c, 3000), "a reply");
+		check_errno("nowhere for it", get_to(c, NULL, room), EINVAL);
+		check_errno("a bad address", get_to(c, (void *)8, room), EFAULT);
+		check_num("is there still", get(c, &m, in, BIG, MSG_DONTWAIT), 10);
+		check(m.handle == 5 && !m.verdict && m.hdr.command == 77, "and the one asked for");
+	}
+	close(s);
+
+	/* the same of the device */
+	for (int both = 0; both < 2; both++) {
+		struct amoeba_getreq q = { .timeout_ms = 3000 };
+
+		get_port(q.hdr.port, 12);
+		mprotect(fixed, page, PROT_READ | PROT_WRITE);
+		memset(fixed, 0, page);
+		if (both)
+			pg->get = q;
+		else
+			*g = q;
+		mprotect(fixed, page, PROT_READ);
+		call(c, 6, 78, 10);
+		check_errno("a structure not to be written to",
+			    ioctl(dev, both ? AMOEBA_PUTREP_GETREQ : AMOEBA_GETREQ, fixed), EFAULT);
+		check_errno("it goes to the next", ioctl(dev, AMOEBA_GETREQ, &q), 0);
+		check_num("and is answered", answer(dev, q.handle, 0), 0);
+		check_num("with that", get(c, &m, in, BIG, 0), 0);
+	}
+	munmap(fixed, page);
+	close(c);
+	close(dev);
+}
+
 /* all at the same time: threads call, one serves, sockets go */
 static volatile bool stop;
 
@@ -532,7 +599,7 @@ static void races(void)
 
 /* ---- between namespaces ------------------------------------------------------------------------ */
 
-static int serve(int n, bool answers)
+static int serve(int n, bool answers, int bad)
 {
 	int s = server_of(PORT, SOCK_NONBLOCK), ep = epoll_create1(EPOLL_CLOEXEC), left = n;
 	struct epoll_event ev = { .events = EPOLLIN };
@@ -546,6 +613,10 @@ static int serve(int n, bool answers)
 
 		if (epoll_wait(ep, &ev, 1, 60000) != 1)
 			return 1;
+		if (bad > 0) {
+			bad -= get_to(s, (void *)8, CMSG_SPACE(sizeof(q))) < 0 && errno == EFAULT;
+			continue;
+		}
 		len = get(s, &q, in, BIG, 0);
 		if (len < 0 && errno == EAGAIN)
 			continue;
@@ -642,9 +713,11 @@ int main(int argc, char **argv)
 		return dev_done();
 	}
 	if (!strncmp(v, "serve=", 6))
-		return serve(atoi(v + 6), true);
+		return serve(atoi(v + 6), true, 0);
+	if (!strncmp(v, "untold=", 7))
+		return serve(0, true, atoi(v + 7));
 	if (!strncmp(v, "hold=", 5))
-		return serve(atoi(v + 5), false);
+		return serve(atoi(v + 5), false, 0);
 	if (!strncmp(v, "leave=", 6))
 		return leave(atoi(v + 6), argc > 2 ? argv[2] + 4 : "exit");
 	if (!strncmp(v, "call=", 5)) {
@@ -674,6 +747,7 @@ int main(int argc, char **argv)
 	cuts();
 	full();
 	errors();
+	untold();
 	races();
 	return dev_done();
 }
