@@ -19,6 +19,7 @@ script)
 	[ "$(cat /sys/class/net/eth0/address)" = 52:54:00:00:00:01 ] || fail eth0
 	[ -z "$(ip -4 addr show dev eth0 | grep inet)" ] || fail "eth0 has an address"
 	! grep -Eq '^(flip|amoeba)' /proc/modules || fail "modules are loaded already"
+	reboot_node 1 2>/dev/null && fail "a reboot nobody allowed"
 	unshare -U -r true || fail "no user namespaces"
 	unshare -n ip link add v0 type veth peer name v1 || fail "no network namespaces"
 	echo "sees all"
@@ -88,6 +89,37 @@ complaint)
 panic)
 	echo c >/proc/sysrq-trigger
 	sleep 30
+	;;
+reboots)
+	echo "boot $BOOT of node $NODE"
+	: >/usr/mark.$BOOT
+	[ "$(ls /usr/mark.*)" = "/usr/mark.$BOOT" ] || fail "the root of another boot"
+	[ "$(cat /sys/class/net/eth0/address)" = 52:54:00:00:00:0$NODE ] || fail eth0
+	ip addr add 10.7.0.$NODE/24 dev eth0
+	if [ "$NODE" = 1 ]; then
+		barrier up || exit 1
+		for ((n = 0; n < 100; n++)); do [ -s "$SHARED/alive" ] && break; sleep 0.1; done
+		reboot_node 2 || fail "the power of node 2 is not cut"
+		! ping -q -c 1 -W 1 10.7.0.2 >/dev/null || fail "node 2 is not off"
+		barrier up.again || exit 1
+		ping -q -c 3 -i 0.2 -W 5 10.7.0.2 >/dev/null || fail "node 2 is lost"
+		barrier end
+		exit
+	fi
+	case $BOOT in
+	1)	barrier up || exit 1
+		trap 'echo "saw it come"' EXIT TERM
+		echo yes >"$SHARED/alive"	# in the cache of a machine whose power is cut
+		sync "$SHARED/alive"
+		echo lost >"$SHARED/lost"
+		sleep 1000 ;;
+	2)	[ "$(cat "$SHARED/alive")" = yes ] || fail "what was synced is lost"
+		echo "BUG: of the second boot" >/dev/kmsg
+		reboot_node
+		fail "node 2 did not reboot" ;;
+	3)	barrier up.again && barrier end ;;
+	*)	fail "boot $BOOT" ;;
+	esac
 	;;
 time_out)
 	sleep 1000
