@@ -3,10 +3,11 @@
  * race_once: is every call executed at most once?
  *
  *   race_once make FILE CLIENTS THREADS CALLS [max_data=BYTES]
- *   race_once server FILE GETPORT THREADS [die_ms=MS] [again=1]
- *   race_once client FILE PORT CLIENT [seconds=S] [min_ok=N] [gap_us=US] [flags=N]
+ *   race_once server FILE GETPORT THREADS [die_ms=MS] [again=1] [log=LOG]
+ *   race_once client FILE PORT CLIENT [seconds=S] [min_ok=N] [gap_us=US] [flags=N] [log=LOG]
  *   race_once reached FILE N
- *   race_once check FILE [min_ok=N]
+ *   race_once gather FILE LOG...
+ *   race_once check FILE [min_ok=N] [running=1]
  *   race_once progress FILE
  *
  * FILE is mapped by all of them and outlives each: a slot for every call of every thread of every
@@ -27,6 +28,21 @@
  *	verdict OK		executions != 1
  *	NOTFOUND, ABORTED, UNSAFE	executions != 0
  *	a wrong reply
+ *
+ * Where machines lose their power the mapped file goes with them. log=LOG: what happens is also
+ * written to a file that is kept elsewhere, of this boot of this machine alone, a record at a time,
+ * and is there before this goes on:
+ *
+ *	a call has begun	before it is made: nobody makes it again, and who was executed was called
+ *	it was executed		when the request has come, before anything else is done for it: to be
+ *				executed is to be in the log. So no reply is of a call that is not, and
+ *				a request that came in the instant of the cut has done nothing
+ *	a verdict		when it is known; without it the client was killed
+ *
+ * gather adds the logs up in FILE, as if all had happened on one machine; a record cut in the middle,
+ * at a log's end, was not written. While machines run (check running=1) give the logs of the clients
+ * first: then whatever was executed for a verdict is there; of what was executed since, the call may be
+ * missing.
  */
 #include "rpc_tool.h"
 
@@ -40,6 +56,7 @@
 
 #define MAGIC		0x6f6e6365
 #define MAX_DATA	12000
+#define LOG_BUFFER	65536
 
 enum { UNUSED, CALLING, ENDED };
 
@@ -56,8 +73,19 @@ struct book {
 	struct slot slots[];
 };
 
+enum kind { BEGUN = 1, EXECUTED, VERDICT, DIED, WRONG_REQUEST, WRONG_REPLY, IOCTL_ERROR };
+
+struct record {
+	uint32_t slot;
+	int16_t verdict;
+	uint8_t kind;
+	uint8_t sum;		/* of a record that is one */
+};
+
 static struct book *book;
 static size_t book_size;
+static int log_fd = -1;
+static bool running;
 static int dev;
 static uint8_t port[6];
 static uint32_t client_no, gap_us, trans_flags;
@@ -100,6 +128,101 @@ static void make(const char *path, uint32_t clients, uint32_t threads, uint32_t 
 	    write(fd, &b, sizeof(b)) != sizeof(b))
 		DIE("%s: %s", path, strerror(errno));
 	close(fd);
+}
+
+/* ---- log --------------------------------------------------------------------------------- */
+
+static uint8_t sum(const struct record *r)
+{
+	uint32_t x = r->slot ^ (uint16_t)r->verdict ^ r->kind;
+
+	return 0xa5 ^ x ^ x >> 8 ^ x >> 16 ^ x >> 24;
+}
+
+static void open_log(const char *path)
+{
+	log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (log_fd < 0)
+		DIE("%s: %s", path, strerror(errno));
+}
+
+/* when this returns a machine that loses its power does not take it along */
+static void note(enum kind kind, uint32_t slot, int16_t verdict)
+{
+	struct record r = { .slot = slot, .verdict = verdict, .kind = kind };
+
+	if (log_fd < 0)
+		return;
+	r.sum = sum(&r);
+	if (write(log_fd, &r, sizeof(r)) != sizeof(r))
+		DIE("log: %s", strerror(errno));
+	if (sync_file_range(log_fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+			    SYNC_FILE_RANGE_WAIT_AFTER))
+		DIE("log: %s", strerror(errno));
+}
+
+static void gather_one(const struct record *r, const char *path)
+{
+	struct slot *s;
+
+	if (r->sum != sum(r) || r->slot >= slots(book))
+		DIE("%s: not a log of race_once, or a damaged one", path);
+	s = &book->slots[r->slot];
+	switch (r->kind) {
+	case BEGUN:
+		if (s->state != UNUSED)
+			DIE("%s: call %u has begun twice", path, r->slot);
+		s->state = CALLING;
+		break;
+	case EXECUTED:
+		s->executed++;
+		break;
+	case VERDICT:
+		if (s->state != CALLING)
+			DIE("%s: a verdict of call %u, which is not under way", path, r->slot);
+		s->state = ENDED;
+		s->verdict = r->verdict;
+		if (!r->verdict)
+			book->went_well++;
+		break;
+	case DIED:
+		book->deaths++;
+		break;
+	case WRONG_REQUEST:
+		book->wrong_request++;
+		break;
+	case WRONG_REPLY:
+		book->wrong_reply++;
+		break;
+	case IOCTL_ERROR:
+		book->ioctl_errors++;
+		break;
+	default:
+		DIE("%s: a record of kind %u", path, r->kind);
+	}
+}
+
+static void gather(const char *path)
+{
+	struct record *buf = malloc(LOG_BUFFER);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t have = 0;
+	ssize_t n = -1;
+
+	if (!buf || fd < 0)
+		DIE("%s: %s", path, strerror(errno));
+	while ((n = read(fd, (char *)buf + have, LOG_BUFFER - have)) > 0) {
+		size_t whole = (have + n) / sizeof(*buf);
+
+		for (size_t i = 0; i < whole; i++)
+			gather_one(&buf[i], path);
+		have = (have + n) % sizeof(*buf);
+		memmove(buf, &buf[whole], have);
+	}
+	if (n < 0)
+		DIE("%s: %s", path, strerror(errno));
+	close(fd);
+	free(buf);
 }
 
 /* a number that depends on nothing but the slot */
@@ -161,18 +284,23 @@ static void *serve(void *arg)
 		if (ioctl(dev, AMOEBA_GETREQ, &g) < 0) {
 			if (errno == EINTR)
 				continue;
+			note(IOCTL_ERROR, 0, 0);
 			atomic_fetch_add(&book->ioctl_errors, 1);
 			DIE("getreq: %s", strerror(errno));
 		}
 		slot = (uint64_t)g.hdr.offset;
 		if (slot >= slots(book)) {
+			note(WRONG_REQUEST, 0, 0);
 			atomic_fetch_add(&book->wrong_request, 1);
 			slot = 0;
 		} else {
+			note(EXECUTED, slot, 0);
 			atomic_fetch_add(&book->slots[slot].executed, 1);
 			if (g.len != data_len(slot) ||
-			    !filled(buf, g.len, slot, 0x5eed) || g.hdr.command != 77)
+			    !filled(buf, g.len, slot, 0x5eed) || g.hdr.command != 77) {
+				note(WRONG_REQUEST, slot, 0);
 				atomic_fetch_add(&book->wrong_request, 1);
+			}
 		}
 		if (rand_r(&seed) % 16 == 0)
 			rpc_sleep_ms(rand_r(&seed) % 40);
@@ -184,6 +312,7 @@ static void *serve(void *arg)
 		p.send.addr = (uintptr_t)buf;
 		fill(buf, p.send.len, slot, 0xbee);
 		if (ioctl(dev, AMOEBA_PUTREP, &p) < 0 && errno != EINTR) {
+			note(IOCTL_ERROR, slot, 0);
 			atomic_fetch_add(&book->ioctl_errors, 1);
 			DIE("putrep: %s", strerror(errno));
 		}
@@ -204,6 +333,7 @@ static void keep_serving(void)
 			break;
 		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 			;
+		note(DIED, 0, 0);
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* who kills the one kills both */
 	if (getppid() == 1)
@@ -247,8 +377,10 @@ static void one_call(uint64_t slot, uint8_t *out, uint8_t *in)
 	fill(out, t.send.len, slot, 0x5eed);
 	t.recv.addr = (uintptr_t)in;
 	t.recv.len = MAX_DATA;
+	note(BEGUN, slot, 0);
 	atomic_store(&s->state, CALLING);
 	if (ioctl(dev, AMOEBA_TRANS, &t) < 0) {
+		note(IOCTL_ERROR, slot, 0);
 		atomic_fetch_add(&book->ioctl_errors, 1);
 		fprintf(stderr, "race_once: trans: %s\n", strerror(errno));
 		s->verdict = 1;
@@ -258,8 +390,11 @@ static void one_call(uint64_t slot, uint8_t *out, uint8_t *in)
 	if (!s->verdict && ((uint64_t)t.rep.offset != slot ||
 			    t.rep.status != (int16_t)mix(slot) ||
 			    t.rep_len != data_len(slot ^ 1) ||
-			    !filled(in, t.rep_len, slot, 0xbee)))
+			    !filled(in, t.rep_len, slot, 0xbee))) {
+		note(WRONG_REPLY, slot, 0);
 		atomic_fetch_add(&book->wrong_reply, 1);
+	}
+	note(VERDICT, slot, s->verdict);
 	if (!s->verdict)
 		atomic_fetch_add(&book->went_well, 1);
 	atomic_store(&s->state, ENDED);
@@ -307,7 +442,7 @@ static const char *broken(const struct slot *s)
 	if (s->executed > 1)
 		return "executed more than once";
 	if (s->state == UNUSED)
-		return s->executed ? "executed though never called" : NULL;
+		return s->executed && !running ? "executed though never called" : NULL;
 	if (s->state == CALLING)
 		return NULL;		/* the client was killed: anything up to once */
 	switch (s->verdict) {
@@ -396,6 +531,11 @@ int main(int argc, char **argv)
 	book = map(argv[2]);
 	if (!strcmp(argv[1], "progress"))
 		return progress();
+	if (!strcmp(argv[1], "gather")) {
+		for (int i = 3; i < argc; i++)
+			gather(argv[i]);
+		return 0;
+	}
 	fixed = strcmp(argv[1], "check") ? 5 : 3;
 	if (!strcmp(argv[1], "reached") && argc == 4)
 		return book->went_well < strtoul(argv[3], NULL, 0);
@@ -416,6 +556,10 @@ int main(int argc, char **argv)
 			trans_flags = strtoul(v, NULL, 0);
 		else if ((v = rpc_arg(argv[i], "min_ok")))
 			min_ok = strtoul(v, NULL, 0);
+		else if ((v = rpc_arg(argv[i], "running")))
+			running = strtoul(v, NULL, 0);
+		else if ((v = rpc_arg(argv[i], "log")))
+			open_log(v);
 		else
 			DIE("%s: no such argument", argv[i]);
 	}
