@@ -181,9 +181,29 @@ static inline struct amrpc_buf *amrpc_buf_get(struct amrpc_buf *b)
 	refcount_inc(&b->ref);
 	return b;
 }
-void amrpc_buf_free(struct amrpc_buf *b);
+void amrpc_buf_put(struct amrpc_buf *b);
+
+/* drop a reference; any context */
+static inline void amrpc_buf_free(struct amrpc_buf *b)
+{
+	if (b)
+		amrpc_buf_put(b);
+}
+
 void amrpc_buf_iter(const struct amrpc_buf *b, struct iov_iter *it);
-int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, struct iov_iter *it);
+int amrpc_import_data(const struct amoeba_buf *b, bool source, struct iovec **iov, struct iov_iter *it);
+
+/* amrpc_import_data(), and usually there is none */
+static inline int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov,
+			       struct iov_iter *it)
+{
+	if (b->len || b->iovcnt || b->reserved)
+		return amrpc_import_data(b, source, iov, it);
+	*iov = NULL;
+	/* no bytes: the address does not matter */
+	iov_iter_ubuf(it, source ? ITER_SOURCE : ITER_DEST, NULL, 0);
+	return 0;
+}
 
 /* bytes no port or signature has yet are zero */
 static inline bool amrpc_header_ok(const struct amoeba_header *h)
@@ -203,7 +223,16 @@ struct amrpc_data {
 ssize_t amrpc_data_copy(const struct amrpc_data *d, struct iov_iter *to);
 bool amrpc_data_hdr(const struct amrpc_data *d, const struct amrpc_wire *w,
 		    struct amoeba_header *h);
-void amrpc_data_free(struct amrpc_data *d);
+void amrpc_data_release(struct amrpc_data *d);
+
+/* the message is not needed any more, if there is one; any context */
+static inline void amrpc_data_free(struct amrpc_data *d)
+{
+	if (d->skb || d->msg || d->buf)
+		amrpc_data_release(d);
+	d->len = 0;
+	d->done = 0;
+}
 
 /* ---- rpc_user.c --------------------------------------------------------------------------------- */
 

@@ -144,10 +144,10 @@ struct amrpc_buf *amrpc_buf_request(struct amrpc_file *f, struct iov_iter *from,
 	return amrpc_buf_from_iter(f->user, from, len);
 }
 
-/* drop a reference; any context */
-void amrpc_buf_free(struct amrpc_buf *b)
+/* of amrpc_buf_free() */
+void amrpc_buf_put(struct amrpc_buf *b)
 {
-	if (!b || !refcount_dec_and_test(&b->ref))
+	if (!refcount_dec_and_test(&b->ref))
 		return;
 	for (unsigned int i = 0; i < b->nr; i++)
 		put_page(b->bv[i].bv_page);
@@ -202,7 +202,8 @@ ssize_t amrpc_data_copy(const struct amrpc_data *d, struct iov_iter *to)
 	return n;
 }
 
-void amrpc_data_free(struct amrpc_data *d)
+/* of amrpc_data_free() */
+void amrpc_data_release(struct amrpc_data *d)
 {
 	if (d->skb)
 		consume_skb(d->skb);
@@ -213,7 +214,7 @@ void amrpc_data_free(struct amrpc_data *d)
 }
 
 /**
- * amrpc_import() - an iterator over a buffer of the caller
+ * amrpc_import_data() - an iterator over a buffer of the caller
  * @b: as the user gave it
  * @source: data is read from it
  * @iov: to be freed by kfree(), may become NULL
@@ -222,7 +223,8 @@ void amrpc_data_free(struct amrpc_data *d)
  * Context: process, may sleep. Return: 0; -EINVAL: reserved field, or length given twice;
  * -EMSGSIZE: more than AMOEBA_MAX_DATA bytes; -EFAULT; -ENOMEM.
  */
-int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, struct iov_iter *it)
+int amrpc_import_data(const struct amoeba_buf *b, bool source, struct iovec **iov,
+		      struct iov_iter *it)
 {
 	int dir = source ? ITER_SOURCE : ITER_DEST;
 	struct amoeba_iovec *in;
@@ -232,11 +234,6 @@ int amrpc_import(const struct amoeba_buf *b, bool source, struct iovec **iov, st
 	*iov = NULL;
 	if (b->reserved)
 		return -EINVAL;
-	if (!b->len && !b->iovcnt) {
-		/* no bytes: the address does not matter */
-		iov_iter_ubuf(it, dir, NULL, 0);
-		return 0;
-	}
 	if (!b->iovcnt) {
 		if (b->len > AMOEBA_MAX_DATA)
 			return -EMSGSIZE;
