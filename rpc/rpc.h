@@ -234,6 +234,43 @@ static inline void amrpc_data_free(struct amrpc_data *d)
 	d->done = 0;
 }
 
+/* ---- rpc_wait.c -------------------------------------------------------------------------------- */
+
+struct amrpc_sleeper {
+	struct task_struct	*task;		/* that sleeps; NULL: none */
+};
+
+void amrpc_wait_init(void);
+void amrpc_wake(struct amrpc_sleeper *s, bool sync);
+
+/*
+ * Sleep until @cond, as flip_wait_state() does, but where only one thread does so at a time: jiffies left of
+ * @tmo, at least 1, or 0, or -ERESTARTSYS.
+ */
+#define amrpc_sleep(s, cond, state, tmo) ({						\
+	struct amrpc_sleeper *__s = (s);						\
+	long __ret = (tmo);								\
+											\
+	might_sleep();									\
+	if (!___wait_cond_timeout(cond)) {						\
+		WRITE_ONCE(__s->task, current);						\
+		for (;;) {								\
+			/* a barrier, as the one in amrpc_wake() */			\
+			set_current_state((state) | TASK_FREEZABLE);			\
+			if (___wait_cond_timeout(cond))					\
+				break;							\
+			if (signal_pending_state(state, current)) {			\
+				__ret = -ERESTARTSYS;					\
+				break;							\
+			}								\
+			__ret = schedule_timeout(__ret);				\
+		}									\
+		__set_current_state(TASK_RUNNING);					\
+		WRITE_ONCE(__s->task, NULL);						\
+	}										\
+	__ret;										\
+})
+
 /* ---- rpc_user.c --------------------------------------------------------------------------------- */
 
 enum amrpc_user_what {
@@ -395,7 +432,7 @@ struct amrpc_call {
 	refcount_t		ref;
 	struct amrpc_file	*file;
 	spinlock_t		lock;
-	wait_queue_head_t	wq;
+	struct amrpc_sleeper	sleeper;	/* its thread */
 	u16			idx;
 	struct mutex		copy;		/* of data straight from or to the client */
 	struct amrpc_soon	soon;		/* its thread waits; then */
@@ -841,7 +878,7 @@ struct amrpc_listen {
 
 /* a thread in getreq; it stands in line at each of its ports, and whoever sets @tx first has it */
 struct amrpc_waiter {
-	wait_queue_head_t	wq;
+	struct amrpc_sleeper	sleeper;
 	struct amrpc_tx		*tx;		/* cmpxchg() from NULL: its request, or why none */
 	u64			cookie;		/* of the caller, or 0 */
 	bool			cancelled;	/* not to be waited any more; file->lock */

@@ -59,7 +59,7 @@ static unsigned int cancel_getreqs(struct amrpc_file *f, u64 cookie)
 		WRITE_ONCE(w->cancelled, true);
 		/* a full barrier: it sees this before it waits again */
 		cmpxchg(&w->tx, NULL, ERR_PTR(-ECANCELED));
-		wake_up(&w->wq);
+		amrpc_wake(&w->sleeper, false);
 		n++;
 	}
 	if (n)

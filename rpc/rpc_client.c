@@ -37,7 +37,7 @@ static void wait_over(struct timer_list *t)
 	struct amrpc_call *call = timer_container_of(call, t, timer);
 
 	WRITE_ONCE(call->stirred, true);
-	wake_up(&call->wq);
+	amrpc_wake(&call->sleeper, false);
 }
 
 /* it has not been answered at once; soon_lock of its file held */
@@ -73,7 +73,6 @@ static struct amrpc_call *call_make(struct amrpc_file *f, u64 port)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&call->ref, 1);
 	spin_lock_init(&call->lock);
-	init_waitqueue_head(&call->wq);
 	mutex_init(&call->copy);
 	INIT_LIST_HEAD(&call->soon.node);
 	call->soon.start = start_timer;
@@ -215,17 +214,16 @@ static long time_left(const struct amrpc_run *r)
 /* until something has happened, the time is up (0), or on a signal, or a fatal one (negative) */
 static long wait_stirred(struct amrpc_run *r, bool fatal)
 {
+	unsigned int state = fatal ? TASK_KILLABLE : TASK_INTERRUPTIBLE;
 	struct amrpc_call *call = r->call;
 	long left = time_left(r);
 	long err;
 
 	if (left <= 2 * AMRPC_SOON || left == MAX_SCHEDULE_TIMEOUT)
-		return fatal ? flip_wait_killable(call->wq, stirred(call), left) :
-			flip_wait_interruptible(call->wq, stirred(call), left);
+		return amrpc_sleep(&call->sleeper, stirred(call), state, left);
 	call->until = r->until;
 	amrpc_soon_add(call->file, &call->soon);
-	err = fatal ? flip_wait_killable(call->wq, stirred(call), MAX_SCHEDULE_TIMEOUT) :
-		flip_wait_interruptible(call->wq, stirred(call), MAX_SCHEDULE_TIMEOUT);
+	err = amrpc_sleep(&call->sleeper, stirred(call), state, MAX_SCHEDULE_TIMEOUT);
 	if (!amrpc_soon_del(call->file, &call->soon))
 		timer_delete_sync(&call->timer);
 	return err;

@@ -30,7 +30,7 @@ void amrpc_call_event_locked(struct amrpc_call *call, unsigned int ev)
 	if (unlikely(call->async))
 		amrpc_async_kick(call->async);
 	else
-		__wake_up_sync(&call->wq, TASK_NORMAL);
+		amrpc_wake(&call->sleeper, true);
 	if (ev & AMRPC_EV_CANCEL && call->sender)
 		wake_up_process(call->sender);
 }
@@ -50,7 +50,7 @@ void amrpc_call_stir(struct amrpc_call *call)
 	if (call->async)
 		amrpc_async_kick(call->async);
 	else
-		wake_up(&call->wq);
+		amrpc_wake(&call->sleeper, false);
 }
 
 /*

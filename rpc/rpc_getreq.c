@@ -188,8 +188,8 @@ static struct amrpc_tx *wait_request(struct amrpc_file *f, struct amrpc_waiter *
 		for (unsigned int i = 0; i < w->nr; i++)
 			amrpc_loc_wake(f->an, w->on[i].listen->port->port);
 
-		left = flip_wait_interruptible(w->wq, READ_ONCE(w->tx),
-				amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
+		left = amrpc_sleep(&w->sleeper, READ_ONCE(w->tx), TASK_INTERRUPTIBLE,
+				   amrpc_bounded(MAX_SCHEDULE_TIMEOUT, deadline));
 		/* one that was given is accepted, even when a signal is pending */
 		return leave(w, left < 0 ? -EINTR : -ETIMEDOUT);
 	}
@@ -404,7 +404,6 @@ int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports
 	struct amrpc_waiter w = { .cookie = g->cookie };
 	int err;
 
-	init_waitqueue_head(&w.wq);
 	name(f, &w);
 	err = take_request(f, &w, g, ports, recv);
 	forget(f, &w);

@@ -126,6 +126,7 @@ static int __init amrpc_init(void)
 {
 	int err;
 
+	amrpc_wait_init();
 	err = register_pernet_subsys(&amrpc_net_ops);
 	if (err)
 		return err;

@@ -485,7 +485,7 @@ static bool hand(struct amrpc_listen *l, struct amrpc_tx *tx)
 			tx->file = amrpc_file_get(l->file);
 		amrpc_listen_take(l, tx);
 		amrpc_stage_tx(tx, AMRPC_STAGE_ARRIVED, 0);
-		wake_up_interruptible_sync(&w->wq);
+		amrpc_wake(&w->sleeper, true);
 		return true;
 	}
 	return false;
