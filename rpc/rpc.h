@@ -234,6 +234,19 @@ static inline void amrpc_data_free(struct amrpc_data *d)
 	d->done = 0;
 }
 
+struct sk_buff *amrpc_skb_keep(struct sk_buff *skb);
+
+/* the same; the packet it came in, if one is kept and @kept is none yet */
+static inline struct sk_buff *amrpc_data_keep(struct amrpc_data *d, struct sk_buff *kept)
+{
+	if (d->skb && !kept) {
+		kept = amrpc_skb_keep(d->skb);
+		d->skb = NULL;
+	}
+	amrpc_data_free(d);
+	return kept;
+}
+
 /* ---- rpc_wait.c -------------------------------------------------------------------------------- */
 
 struct amrpc_sleeper {
@@ -439,6 +452,7 @@ struct amrpc_call {
 	struct timer_list	timer;		/* started at */
 	unsigned long		until;		/* jiffies */
 	struct rcu_head		rcu;
+	struct sk_buff		*skb;		/* of an earlier reply, for the next request; its runner's */
 	/* from here on cleared for the next call when this one was kept */
 	struct amrpc_fsm	m;
 	unsigned int		events;		/* AMRPC_EV_* */
@@ -768,6 +782,7 @@ struct amrpc_tx {
 	bool			wide;		/* as the request, so the reply */
 	bool			forwarded;	/* the reply is a FORWARD */
 	u8			rep[AMRPC_MSG_HDR_MAX];
+	struct sk_buff		*skb;		/* the request came in it, for the reply; who serves it */
 	struct amrpc_buf	*rep_data;
 	size_t			rep_len;
 	struct amrpc_txfsm	m;
@@ -947,8 +962,12 @@ extern const struct flip_ep_ops amrpc_ep_ops;
 
 int amrpc_send_ctl(struct amrpc_file *f, flip_addr_t to, const struct amrpc_wire *w, u32 flags,
 		   u32 ltime_ms, u32 *messid);
-int amrpc_send_one(struct amrpc_file *f, const void *hdr, size_t hlen, struct iov_iter *data,
-		   size_t len, struct flip_send *how);
+int amrpc_send_one(struct amrpc_file *f, struct sk_buff *skb, const void *hdr, size_t hlen,
+		   struct iov_iter *data, size_t len, struct flip_send *how);
+
+/* ---- rpc_skb.c ----------------------------------------------------------------------------------- */
+
+struct sk_buff *amrpc_skb_again(struct sk_buff *skb, size_t len);
 
 /* ---- rpc_kobj.c ---------------------------------------------------------------------------------- */
 

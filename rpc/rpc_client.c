@@ -114,6 +114,8 @@ void amrpc_call_put(struct amrpc_call *call)
 	if (!refcount_dec_and_test(&call->ref))
 		return;
 	amrpc_data_free(&call->data);
+	if (call->skb)
+		consume_skb(call->skb);
 	amrpc_file_put(call->file);
 	kfree_rcu(call, rcu);
 }
@@ -126,6 +128,8 @@ void amrpc_spare_free(struct amrpc_file *f)
 	if (!call)
 		return;
 	xa_erase_bh(&f->calls, call->idx);
+	if (call->skb)
+		consume_skb(call->skb);
 	kfree_rcu(call, rcu);
 }
 
@@ -144,7 +148,7 @@ void amrpc_call_end(struct amrpc_call *call)
 	if (tx)
 		amrpc_tx_put(tx);
 	amrpc_resend_forget(call);
-	amrpc_data_free(&call->data);
+	call->skb = amrpc_data_keep(&call->data, call->skb);
 	amrpc_user_add(f->user, AMRPC_USER_CALLS, -1);
 	/* ours is the only reference: no local server has it, and none can get it any more */
 	if (refcount_read(&call->ref) == 1 && !cmpxchg(&f->spare, NULL, call)) {
@@ -378,8 +382,11 @@ static int transmit(struct amrpc_run *r)
 	/* where it has to be located first we wait for that: the probe's time counts from sending */
 	err = -EHOSTUNREACH;
 	if (one && !r->act.inval && !r->no_way) {
+		struct sk_buff *skb = call->skb;
+
+		call->skb = NULL;
 		it = *r->send;
-		err = amrpc_send_one(f, r->hdr, r->hlen, &it, r->len, &r->how);
+		err = amrpc_send_one(f, skb, r->hdr, r->hlen, &it, r->len, &r->how);
 	}
 	/*
 	 * A way that is gone is what the request of another thread left when it bounced: our kind

@@ -65,7 +65,7 @@ static bool forward_remote(struct amrpc_tx *tx, flip_addr_t addr)
 	spin_unlock_bh(&tx->lock);
 
 	trace_amrpc_send(tx->file, &w, tx->key.peer, 0, AMRPC_HDR + 8);
-	err = amrpc_send_one(tx->file, tx->rep, AMRPC_HDR + 8, NULL, 0, &how);
+	err = amrpc_send_one(tx->file, NULL, tx->rep, AMRPC_HDR + 8, NULL, 0, &how);
 	if (err == -EHOSTUNREACH || err == -ENETUNREACH) {
 		amrpc_tx_finish(tx, true);
 		return false;

@@ -368,10 +368,8 @@ next:
 		amrpc_tx_put(tx);
 		return err;
 	}
-	/* from here on a putrep finds it */
-	WRITE_ONCE(tx->handle, new_handle(f, idx));
 	g->hdr = tx->hdr;
-	g->handle = tx->handle;
+	g->handle = new_handle(f, idx);
 	g->len = tx->data.len;
 	g->out_flags = 0;
 	if (tx->data.len > room)
@@ -380,7 +378,9 @@ next:
 		g->out_flags |= AMOEBA_OUT_LOCAL;
 	if (READ_ONCE(tx->signalled))
 		g->out_flags |= AMOEBA_OUT_SIGNAL;
-	amrpc_data_free(&tx->data);
+	tx->skb = amrpc_data_keep(&tx->data, NULL);
+	/* from here on a putrep finds it, with all that is ours */
+	smp_store_release(&tx->handle, g->handle);
 	amrpc_count(f->an, SERVED);
 	amrpc_tx_put(tx);
 	return 0;

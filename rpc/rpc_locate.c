@@ -270,7 +270,7 @@ static void send_locate(struct amrpc_call *call, u16 hops)
 	say_kind(&w, call->file->an->net);
 	put_unaligned_be32(FLIP_BCAST_RPC, p);
 	amrpc_wire_put(p + 4, &w);
-	amrpc_send_one(call->file, p, sizeof(p), NULL, 0, &how);
+	amrpc_send_one(call->file, NULL, p, sizeof(p), NULL, 0, &how);
 	amrpc_count(call->file->an, LOCATE_TX);
 }
 

@@ -49,7 +49,7 @@ void amrpc_reply_resend(struct amrpc_tx *tx, bool inval)
 	if (!tx->rep_len) {
 		amrpc_count(tx->an, REPLY_RETRANS);
 		amrpc_count(tx->an, REPLY_TX);
-		amrpc_send_one(tx->file, tx->rep,
+		amrpc_send_one(tx->file, NULL, tx->rep,
 			       tx->forwarded ? AMRPC_HDR + 8 : amrpc_msg_hdr(tx->wide), NULL, 0,
 			       &how);
 		return;
@@ -136,8 +136,8 @@ void amrpc_tx_timer(struct timer_list *t)
 	amrpc_tx_put(tx);
 }
 
-/* send the kept reply; -EHOSTUNREACH and the like when the client cannot be found */
-static int send_reply(struct amrpc_tx *tx, struct iov_iter *from, bool inval)
+/* send the kept reply, in @skb or NULL; -EHOSTUNREACH and the like when the client cannot be found */
+static int send_reply(struct amrpc_tx *tx, struct sk_buff *skb, struct iov_iter *from, bool inval)
 {
 	size_t hlen = amrpc_msg_hdr(tx->wide);
 	struct amrpc_file *f = tx->file;
@@ -151,7 +151,9 @@ static int send_reply(struct amrpc_tx *tx, struct iov_iter *from, bool inval)
 
 	amrpc_count(f->an, REPLY_TX);
 	if (hlen + tx->rep_len <= FLIP_ETH_PAYLOAD)
-		return amrpc_send_one(f, tx->rep, hlen, from, tx->rep_len, &how);
+		return amrpc_send_one(f, skb, tx->rep, hlen, from, tx->rep_len, &how);
+	if (skb)
+		consume_skb(skb);
 	how.has_messid = true;
 	how.messid = flip_ep_messid(f->ep);
 	amrpc_resend_tx(tx, how.messid);
@@ -187,7 +189,7 @@ void amrpc_tx_work(struct work_struct *work)
 		if (!first)
 			amrpc_count(tx->an, REPLY_RETRANS);
 		amrpc_buf_iter(tx->rep_data, &it);
-		err = send_reply(tx, &it, inval);
+		err = send_reply(tx, NULL, &it, inval);
 		if (err == -EHOSTUNREACH || (first && err))
 			amrpc_tx_finish(tx, true);
 		else if (first)
@@ -238,7 +240,7 @@ static int await_ack(struct amrpc_tx *tx, struct amoeba_putrep *p, const struct 
 			continue;
 		}
 		amrpc_count(tx->an, REPLY_RETRANS);
-		err = send_reply(tx, &it, inval);
+		err = send_reply(tx, NULL, &it, inval);
 		if (err) {
 			amrpc_tx_finish(tx, true);
 			p->verdict = AMOEBA_RPC_FAILURE;
@@ -275,6 +277,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 	struct amrpc_buf *buf = NULL;
 	struct iov_iter it = *send;
 	struct amrpc_tx_act act;
+	struct sk_buff *skb;
 	int err;
 
 	amrpc_wire_put(tx->rep, &w);
@@ -323,7 +326,10 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 		return 0;
 	}
 
-	err = send_reply(tx, &it, false);
+	/* this thread has claimed it: nobody else looks */
+	skb = tx->skb;
+	tx->skb = NULL;
+	err = send_reply(tx, skb, &it, false);
 	if (err == -EFAULT || (sync && err)) {
 		amrpc_tx_finish(tx, true);
 		amrpc_tx_send(tx, AMRPC_FAIL, 0, 0, 0);
@@ -357,7 +363,7 @@ struct amrpc_tx *amrpc_served_claim(struct amrpc_file *f, u64 handle)
 		return NULL;
 	xa_lock_bh(&f->served);
 	tx = amrpc_served_get(f, handle & 0xffff);
-	if (tx && (tx->handle != handle || tx->claimed))
+	if (tx && (smp_load_acquire(&tx->handle) != handle || tx->claimed))
 		tx = NULL;
 	if (tx) {
 		tx->claimed = true;

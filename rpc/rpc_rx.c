@@ -162,6 +162,7 @@ const struct flip_ep_ops amrpc_ep_ops = {
 /**
  * amrpc_send_one() - send a message that fits one packet
  * @f: sender
+ * @skb: one that was kept (amrpc_skb_keep()), or NULL; consumed
  * @hdr: headers
  * @hlen: their bytes
  * @data: the data, or NULL
@@ -171,16 +172,16 @@ const struct flip_ep_ops amrpc_ep_ops = {
  * Context: process when there is data, any otherwise. Return: as flip_send_skb(), -EFAULT,
  * -ENOBUFS when there is no memory.
  */
-int amrpc_send_one(struct amrpc_file *f, const void *hdr, size_t hlen, struct iov_iter *data,
-		   size_t len, struct flip_send *how)
+int amrpc_send_one(struct amrpc_file *f, struct sk_buff *skb, const void *hdr, size_t hlen,
+		   struct iov_iter *data, size_t len, struct flip_send *how)
 {
-	struct sk_buff *skb;
-
-	skb = alloc_skb(FLIP_HEADROOM + hlen + len,
-			len ? GFP_KERNEL_ACCOUNT : GFP_ATOMIC);
-	if (!skb)
-		return -ENOBUFS;
-	skb_reserve(skb, FLIP_HEADROOM);
+	skb = amrpc_skb_again(skb, hlen + len);
+	if (!skb) {
+		skb = alloc_skb(FLIP_HEADROOM + hlen + len, len ? GFP_KERNEL_ACCOUNT : GFP_ATOMIC);
+		if (!skb)
+			return -ENOBUFS;
+		skb_reserve(skb, FLIP_HEADROOM);
+	}
 	skb_put_data(skb, hdr, hlen);
 	if (len && !copy_from_iter_full(skb_put(skb, len), len, data)) {
 		kfree_skb(skb);
@@ -214,5 +215,5 @@ int amrpc_send_ctl(struct amrpc_file *f, flip_addr_t to, const struct amrpc_wire
 	}
 	amrpc_wire_put(p, w);
 	trace_amrpc_send(f, w, to, messid ? *messid : 0, AMRPC_HDR);
-	return amrpc_send_one(f, p, sizeof(p), NULL, 0, &how);
+	return amrpc_send_one(f, NULL, p, sizeof(p), NULL, 0, &how);
 }

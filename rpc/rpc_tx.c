@@ -135,6 +135,8 @@ void amrpc_tx_put(struct amrpc_tx *tx)
 	if (!refcount_dec_and_test(&tx->ref))
 		return;
 	amrpc_data_free(&tx->data);
+	if (tx->skb)
+		consume_skb(tx->skb);
 	if (tx->kept) {
 		atomic_long_sub(tx->rep_len, &tx->file->kept);
 		wake_up_interruptible_poll(&tx->file->wq, EPOLLOUT | EPOLLWRNORM);
