@@ -53,9 +53,15 @@ static unsigned int flip_ep_mark(flip_addr_t addr)
 /* all endpoints of this address; under RCU */
 struct rhlist_head *flip_ep_list(struct flip_ns *ns, flip_addr_t addr)
 {
+	unsigned int mark = flip_ep_mark(addr);
+	struct flip_ep *ep;
+
 	/* most packets sent are for elsewhere */
-	if (!READ_ONCE(ns->ep_marks[flip_ep_mark(addr)]))
+	if (!READ_ONCE(ns->ep_marks[mark]))
 		return NULL;
+	ep = READ_ONCE(ns->ep_front[mark]);
+	if (ep && ep->addr == addr)
+		return &ep->node;
 	return rhltable_lookup(&ns->eps, &addr, flip_ep_params);
 }
 
@@ -103,8 +109,8 @@ struct flip_ep *flip_ep_create(struct net *net, flip_addr_t priv_addr,
 {
 	struct flip_ns *ns = flip_ns(net);
 	bool draw = priv_addr == FLIP_ADDR_NULL, first;
+	struct flip_ep *ep, **front;
 	unsigned int *mark;
-	struct flip_ep *ep;
 	int err;
 
 	ep = kzalloc(sizeof(*ep), GFP_KERNEL_ACCOUNT);
@@ -144,6 +150,12 @@ struct flip_ep *flip_ep_create(struct net *net, flip_addr_t priv_addr,
 		WRITE_ONCE(*mark, *mark - 1);
 		goto out;
 	}
+	/* a group is looked up, always */
+	front = &ns->ep_front[flip_ep_mark(ep->addr)];
+	if (first)
+		smp_store_release(front, ep);
+	else if (*front && (*front)->addr == ep->addr)
+		WRITE_ONCE(*front, NULL);
 	__module_get(owner);
 	WRITE_ONCE(ns->n_eps, ns->n_eps + 1);
 out:
@@ -168,9 +180,12 @@ void flip_ep_destroy(struct flip_ep *ep)
 	struct flip_ns *ns = ep->ns;
 	flip_addr_t addr = ep->addr;
 	unsigned int *mark = &ns->ep_marks[flip_ep_mark(addr)];
+	struct flip_ep **front = &ns->ep_front[flip_ep_mark(addr)];
 
 	mutex_lock(&ns->ep_mutex);
 	WRITE_ONCE(ep->dead, true);
+	if (*front == ep)
+		WRITE_ONCE(*front, NULL);
 	rhltable_remove(&ns->eps, &ep->node, flip_ep_params);
 	WRITE_ONCE(*mark, *mark - 1);
 	if (ep->bcast)

@@ -103,6 +103,7 @@ struct flip_loop {
 };
 
 #define FLIP_EP_MARKS		256
+#define FLIP_ROUTE_FRONT	64
 
 /**
  * struct flip_ns - the FLIP of one network namespace
@@ -113,12 +114,14 @@ struct flip_loop {
  * @ep_mutex: changes of @eps and @bcast_eps
  * @n_eps: their number
  * @ep_marks: how many have an address with this mark; a destination with none is no address of ours
+ * @ep_front: with this mark, the one made last, unless it shares its address: found without @eps
  * @bcast_eps: endpoints that take all broadcasts
  * @networks: list of networks, changed under RTNL
  * @n_networks: their number
  * @next_index: number of the next network
  * @lock: routes, locations, neighbours
  * @routes: struct flip_route by address
+ * @route_front: some of those used last: found without @routes. Set under @lock
  * @route_list: all of them, oldest first
  * @n_routes: their number
  * @n_locs: number of locations
@@ -146,6 +149,7 @@ struct flip_ns {
 	struct mutex		ep_mutex;
 	unsigned int		n_eps;
 	unsigned int		ep_marks[FLIP_EP_MARKS];
+	struct flip_ep		*ep_front[FLIP_EP_MARKS];
 	struct list_head	bcast_eps;
 
 	struct list_head	networks;
@@ -154,6 +158,7 @@ struct flip_ns {
 
 	spinlock_t		lock;
 	struct rhashtable	routes;
+	struct flip_route	*route_front[FLIP_ROUTE_FRONT];
 	struct list_head	route_list;
 	unsigned int		n_routes;
 	unsigned int		n_locs;

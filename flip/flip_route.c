@@ -8,7 +8,8 @@
  * one learned last in front, so that of two equally near ones the newer is chosen.
  *
  * Look-ups, and the refresh of a location by a packet that confirms it, run under RCU without
- * a lock and write at most a time stamp. Everything else changes under ns->lock. When the table
+ * a lock and write at most a time stamp. Everything else changes under ns->lock. A few routes used of late
+ * are found without the table (ns->route_front): most machines talk to one or two others. When the table
  * is full, the least recently used of a few old routes makes room; when more than three quarters
  * are taken the sweep removes what has been idle for longer than the mean.
  */
@@ -43,9 +44,34 @@ void flip_route_ns_exit(struct flip_ns *ns)
 	rhashtable_destroy(&ns->routes);
 }
 
+/* which of ns->route_front */
+static struct flip_route **flip_route_front(struct flip_ns *ns, flip_addr_t addr)
+{
+	u64 a = (__force u64)addr;
+
+	return &ns->route_front[(u32)(a ^ a >> 32) % FLIP_ROUTE_FRONT];
+}
+
+/* it is used now, and will be again */
+static void flip_route_promote(struct flip_ns *ns, struct flip_route *r)
+{
+	struct flip_route **front = flip_route_front(ns, r->addr);
+
+	if (READ_ONCE(*front) == r || !spin_trylock_bh(&ns->lock))
+		return;
+	/* not one that has been unlinked */
+	if (r->n_locs)
+		smp_store_release(front, r);
+	spin_unlock_bh(&ns->lock);
+}
+
 /* under RCU or ns->lock */
 struct flip_route *flip_route_lookup(struct flip_ns *ns, flip_addr_t addr)
 {
+	struct flip_route *r = READ_ONCE(*flip_route_front(ns, addr));
+
+	if (r && r->addr == addr)
+		return r;
 	return rhashtable_lookup(&ns->routes, &addr, flip_route_params);
 }
 EXPORT_SYMBOL_IF_KUNIT(flip_route_lookup);
@@ -102,6 +128,8 @@ struct flip_loc *flip_route_find(struct flip_ns *ns, flip_addr_t addr,
 		*why = FLIP_ROUTE_UNKNOWN;
 		return NULL;
 	}
+	if (READ_ONCE(r->used) != jiffies)
+		flip_route_promote(ns, r);
 	flip_route_touch(r);
 	return flip_route_best(r, not_net, budget, secure, why);
 }
@@ -193,8 +221,12 @@ EXPORT_SYMBOL_GPL(flip_peer_knows);
 
 static void flip_route_unlink(struct flip_ns *ns, struct flip_route *r)
 {
+	struct flip_route **front = flip_route_front(ns, r->addr);
+
 	lockdep_assert_held(&ns->lock);
 	rhashtable_remove_fast(&ns->routes, &r->node, flip_route_params);
+	if (*front == r)
+		WRITE_ONCE(*front, NULL);
 	list_del(&r->list);
 	WRITE_ONCE(ns->n_routes, ns->n_routes - 1);
 	flip_stat_inc(ns, ROUTE_REMOVED);
