@@ -30,6 +30,14 @@
  * so in the high bit of each count, for then credits come back in larger numbers; originals never
  * give back so many that it is set.
  *
+ * Both sides of our kind know what the other's device takes in a packet from what was told with a port locate.
+ * It may become less, and then what is larger is lost before anybody here sees it. So each CREDIT and
+ * ABSCREDIT frame to our kind says it, too, in four bytes where originals have padding; and when the MTU of
+ * a network changes its neighbours are told at once by such a frame that brings no credits, and again a few
+ * times, for nobody acknowledges it (flip_tell_work()). If all of them are lost the next credits say it, the
+ * answer to a REQCREDIT at the latest; and one whom we have forgotten is told with the first packet of
+ * his that says what he takes us for.
+ *
  * When credits are missing for FLIP_CREDIT_STUCK_MS and somebody waits a REQCREDIT is sent, after
  * FLIP_CREDIT_TRIES without an answer the neighbour is forgotten and what waited is lost. Our kind is
  * asked after FLIP_CREDIT_STUCK_OURS_MS first, since each packet the network loses has taken a credit
@@ -145,12 +153,51 @@ static void flip_txmsg_unlink(struct flip_txmsg *m)
 	wake_up(&m->wq);
 }
 
+/*
+ * The first packet of a queue, or the next piece of it when it is larger than the neighbour takes;
+ * *@gone: the packet is no longer in the queue.
+ */
+static struct sk_buff *flip_credit_next(struct flip_neigh *neigh, struct sk_buff_head *q, bool *gone)
+{
+	struct flip_ns *ns = neigh->network->ns;
+	struct sk_buff *skb = skb_peek(q), *piece;
+	unsigned int room = flip_neigh_room(neigh);
+	struct flip_cb *cb = flip_cb(skb);
+	struct flip_hdr h;
+
+	*gone = true;
+	if (likely(skb->len <= FLIP_HDR_LEN + room && !cb->at)) {
+		__skb_unlink(skb, q);
+		return skb;
+	}
+	flip_hdr_get(skb->data, &h);
+	if (cb->at)
+		flip_stat_inc(ns, TX_UNIDATA);
+	else
+		flip_stat_inc(ns, REFRAGMENTED);
+	piece = flip_cut(skb, FLIP_HDR_LEN, &h, room, &cb->at);
+	if (!piece) {
+		__skb_unlink(skb, q);
+		cb->lost = true;
+		return skb;
+	}
+	*flip_cb(piece) = (struct flip_cb){};
+	*gone = cb->at == h.length;
+	if (*gone) {
+		__skb_unlink(skb, q);
+		flip_cb(piece)->from = cb->from;
+		consume_skb(skb);
+	}
+	return piece;
+}
+
 /* the next packet of whoever is next; NULL: nobody has one */
 static struct sk_buff *flip_credit_pick(struct flip_neigh *neigh)
 {
 	struct flip_flow *flow;
 	struct flip_txmsg *m;
 	struct sk_buff *skb;
+	bool gone;
 
 	lockdep_assert_held(&neigh->lock);
 	flow = list_first_entry_or_null(&neigh->ready, struct flip_flow, ready);
@@ -158,17 +205,19 @@ static struct sk_buff *flip_credit_pick(struct flip_neigh *neigh)
 		return NULL;
 	m = flip_flow_msg(flow);
 	if (m && !skb_queue_empty(&m->q) && (skb_queue_empty(&flow->fwd) || !flow->fwd_turn)) {
-		skb = __skb_dequeue(&m->q);
+		skb = flip_credit_next(neigh, &m->q, &gone);
 		flow->fwd_turn = true;
 		if (skb_queue_empty(&m->q) && m->end)
 			flip_txmsg_unlink(m);
-		else if (skb_queue_len(&m->q) == FLIP_CREDIT_WINDOW / 2)
+		else if (gone && skb_queue_len(&m->q) == FLIP_CREDIT_WINDOW / 2)
 			wake_up(&m->wq);
 	} else {
-		skb = __skb_dequeue(&flow->fwd);
+		skb = flip_credit_next(neigh, &flow->fwd, &gone);
 		flow->fwd_turn = false;
-		neigh->n_queued--;
-		atomic_dec(&neigh->network->ns->n_forwards);
+		if (gone) {
+			neigh->n_queued--;
+			atomic_dec(&neigh->network->ns->n_forwards);
+		}
 	}
 	list_del_init(&flow->ready);
 	flip_flow_make_ready(neigh, flow);
@@ -212,6 +261,20 @@ static bool flip_credit_elsewhere(const struct flip_neigh *neigh, unsigned int s
 
 static void flip_credit_done(struct flip_neigh *neigh, bool held);
 
+/* a packet is about to leave; its count byte */
+static u8 flip_credit_spend(struct flip_neigh *neigh)
+{
+	unsigned int count = flip_credit_take(&neigh->owed);
+
+	if (!--neigh->credits)
+		neigh->since = jiffies;
+	neigh->cpu = smp_processor_id();
+	neigh->sent = jiffies;
+	if (count)
+		trace_flip_credit(neigh, FLIP_CREDIT_EV_PIGGYBACK, count);
+	return neigh->ours ? count | FLIP_CREDIT_LARGE : count;
+}
+
 /* send what credits allow, @skb first, for which one is there */
 static void flip_credit_run(struct flip_neigh *neigh, struct sk_buff *skb,
 			    struct flip_neigh *skb_from)
@@ -219,6 +282,7 @@ static void flip_credit_run(struct flip_neigh *neigh, struct sk_buff *skb,
 	struct flip_network *n = neigh->network;
 	struct flip_neigh *from;
 	unsigned int count;
+	bool lost;
 
 	lockdep_assert_held(&neigh->lock);
 	if (neigh->running) {
@@ -230,19 +294,15 @@ static void flip_credit_run(struct flip_neigh *neigh, struct sk_buff *skb,
 	do {
 		neigh->rerun = false;
 		while (neigh->credits && (skb || (skb = flip_credit_pick(neigh)))) {
-			if (!--neigh->credits)
-				neigh->since = jiffies;
-			neigh->cpu = smp_processor_id();
-			neigh->sent = jiffies;
-			count = flip_credit_take(&neigh->owed);
-			if (count)
-				trace_flip_credit(neigh, FLIP_CREDIT_EV_PIGGYBACK, count);
-			if (neigh->ours)
-				count |= FLIP_CREDIT_LARGE;
 			from = skb_from ? NULL : flip_cb(skb)->from;
+			lost = flip_cb(skb)->lost;
+			count = lost ? 0 : flip_credit_spend(neigh);
 			/* bottom halves stay off */
 			spin_unlock(&neigh->lock);
-			flip_eth_xmit(n, skb, neigh->key.mac, FLIP_FC_DATA, count);
+			if (unlikely(lost))
+				flip_drop(n->ns, n, skb, FLIP_DROP_NOMEM);
+			else
+				flip_eth_xmit(n, skb, neigh->key.mac, FLIP_FC_DATA, count);
 			if (skb_from)
 				flip_credit_done(skb_from, false);
 			if (from) {
@@ -313,9 +373,9 @@ int flip_credit_forward(struct flip_neigh *neigh, struct sk_buff *skb, flip_addr
 		why = FLIP_DROP_NEIGH_GONE;
 		goto drop;
 	}
-	flip_cb(skb)->from = NULL;
+	*flip_cb(skb) = (struct flip_cb){};
 	if (neigh->credits && !neigh->running && list_empty(&neigh->ready) &&
-	    !flip_credit_elsewhere(neigh, 0)) {
+	    skb->len <= FLIP_HDR_LEN + flip_neigh_room(neigh) && !flip_credit_elsewhere(neigh, 0)) {
 		flip_credit_run(neigh, skb, from);
 		spin_unlock_bh(&neigh->lock);
 		return 0;
@@ -417,7 +477,7 @@ int flip_txmsg_add(struct flip_txmsg *m, struct sk_buff *skb, struct flip_patien
 			return err;
 		}
 	}
-	flip_cb(skb)->from = NULL;
+	*flip_cb(skb) = (struct flip_cb){};
 	spin_lock_bh(&neigh->lock);
 	err = m->error;
 	if (!err) {
@@ -527,6 +587,20 @@ void flip_txmsg_abort(struct flip_ns *ns, const struct flip_ep *ep)
 
 /* ---- giving back ------------------------------------------------------------------------ */
 
+/* a CREDIT or ABSCREDIT, which says to our kind what we take; RCU */
+void flip_credit_say(struct flip_network *n, const u8 *mac, enum flip_fc type, u8 count, bool ours)
+{
+	__le32 payload = cpu_to_le32(READ_ONCE(n->mtu_ours));
+
+	flip_eth_control(n, mac, type, count, &payload, ours ? sizeof(payload) : 0);
+}
+
+static void flip_credit_give(struct flip_neigh *neigh, enum flip_fc type, u8 count)
+{
+	flip_credit_say(neigh->network, neigh->key.mac, type, count,
+			READ_ONCE(neigh->ours) || READ_ONCE(neigh->large));
+}
+
 static void flip_credit_done(struct flip_neigh *neigh, bool held)
 {
 	unsigned int give = 0;
@@ -543,8 +617,7 @@ static void flip_credit_done(struct flip_neigh *neigh, bool held)
 	if (give) {
 		rcu_read_lock();
 		if (flip_network_usable(neigh->network))
-			flip_eth_control(neigh->network, neigh->key.mac, FLIP_FC_CREDIT, give,
-					 NULL, 0);
+			flip_credit_give(neigh, FLIP_FC_CREDIT, give);
 		rcu_read_unlock();
 	}
 }
@@ -576,8 +649,7 @@ void flip_credit_rx(struct flip_neigh *neigh, enum flip_fc type, unsigned int co
 		neigh->owed = 0;
 		trace_flip_credit(neigh, FLIP_CREDIT_EV_REQCREDIT, answer);
 		spin_unlock_bh(&neigh->lock);
-		flip_eth_control(neigh->network, neigh->key.mac, FLIP_FC_ABSCREDIT, answer,
-				 NULL, 0);
+		flip_credit_give(neigh, FLIP_FC_ABSCREDIT, answer);
 		return;
 	}
 	if (type == FLIP_FC_ABSCREDIT)
@@ -609,8 +681,11 @@ void flip_credit_data(struct flip_neigh *neigh, u8 count)
 
 	if (unlikely(READ_ONCE(neigh->large) != large)) {
 		spin_lock_bh(&neigh->lock);
-		neigh->large = large;
+		WRITE_ONCE(neigh->large, large);
 		spin_unlock_bh(&neigh->lock);
+		/* what it knows of us may be older than what we know of it */
+		if (large)
+			flip_credit_give(neigh, FLIP_FC_CREDIT, 0);
 	}
 	count &= ~FLIP_CREDIT_LARGE;
 	if (count)
@@ -621,14 +696,17 @@ void flip_credit_data(struct flip_neigh *neigh, u8 count)
  * flip_credit_ours() - a neighbour said what it is
  * @neigh: neighbour
  * @ours: our kind
- * @payload: what it takes in a packet
+ * @payload: what it takes in a packet, 0: it has not said
  *
  * Context: any but hard interrupt.
  */
 void flip_credit_ours(struct flip_neigh *neigh, bool ours, unsigned int payload)
 {
-	if (!ours || payload <= FLIP_ETH_PAYLOAD)
+	if (!ours)
 		payload = 0;
+	/* nobody has networks of less, and may not make us send more packets than that */
+	if (payload)
+		payload = clamp(payload, flip_payload_ours(FLIP_MTU_MIN), FLIP_PAYLOAD_MAX);
 	ours |= neigh->network->ours;
 	if (READ_ONCE(neigh->ours) == ours && READ_ONCE(neigh->payload) == payload)
 		return;
@@ -646,6 +724,61 @@ void flip_credit_ours(struct flip_neigh *neigh, bool ours, unsigned int payload)
 			flip_credit_push(neigh, 0);
 	}
 	spin_unlock_bh(&neigh->lock);
+}
+
+/**
+ * flip_credit_said() - a CREDIT or ABSCREDIT came
+ * @neigh: neighbour
+ * @skb: the frame, from its control header on
+ *
+ * Only who has said with a port locate that it is our kind is believed: behind the two bytes of an original is
+ * whatever it had there. Zero, from versions that do not know of this, says nothing. Context: RCU, softirq.
+ */
+void flip_credit_said(struct flip_neigh *neigh, const struct sk_buff *skb)
+{
+	__le32 said;
+
+	if (!READ_ONCE(neigh->ours) || skb_copy_bits(skb, FLIP_FC_LEN, &said, sizeof(said)) || !said)
+		return;
+	flip_credit_ours(neigh, true, le32_to_cpu(said));
+}
+
+/* how long after the change, and then after the time before, ms */
+static const unsigned int flip_tell_ms[] = { 50, 200, 1000, 5000 };
+
+void flip_tell_work(struct work_struct *work)
+{
+	struct flip_network *n = container_of(work, struct flip_network, tell.work);
+	struct rhashtable_iter iter;
+	struct flip_neigh *neigh;
+
+	rhashtable_walk_enter(&n->ns->neighs, &iter);
+	rhashtable_walk_start(&iter);		/* takes the RCU lock */
+	while ((neigh = rhashtable_walk_next(&iter))) {
+		/* the table is being resized: twice does no harm */
+		if (IS_ERR(neigh))
+			continue;
+		if (neigh->network == n && flip_network_usable(n) &&
+		    (READ_ONCE(neigh->ours) || READ_ONCE(neigh->large)))
+			flip_credit_give(neigh, FLIP_FC_CREDIT, 0);
+	}
+	rhashtable_walk_stop(&iter);
+	rhashtable_walk_exit(&iter);
+	if (n->told < ARRAY_SIZE(flip_tell_ms))
+		queue_delayed_work(flip_wq, &n->tell, msecs_to_jiffies(flip_tell_ms[n->told++]));
+}
+
+/**
+ * flip_tell_payload() - a network takes more or less in a packet than it did
+ * @n: network
+ *
+ * Its neighbours of our kind are told, now and a few times later. Context: RTNL.
+ */
+void flip_tell_payload(struct flip_network *n)
+{
+	cancel_delayed_work_sync(&n->tell);
+	n->told = 0;
+	queue_delayed_work(flip_wq, &n->tell, 0);
 }
 
 /* ---- stuck ------------------------------------------------------------------------------ */

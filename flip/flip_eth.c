@@ -168,12 +168,14 @@ static void flip_eth_rcv_control(struct flip_network *n, struct sk_buff *skb, co
 		return;
 	}
 	neigh = flip_neigh_lookup(ns, n, mac);
+	if (neigh && type != FLIP_FC_REQCREDIT)
+		flip_credit_said(neigh, skb);
 	if (neigh)
 		flip_credit_rx(neigh, type, count);
 	else if (type == FLIP_FC_REQCREDIT)
-		/* forgotten here, so all of the quota is free */
-		flip_eth_control(n, mac, FLIP_FC_ABSCREDIT,
-				 n->ours ? FLIP_CREDITS_OURS : FLIP_CREDITS, NULL, 0);
+		/* forgotten here, so all of the quota is free; of what kind it is is forgotten, too */
+		flip_credit_say(n, mac, FLIP_FC_ABSCREDIT,
+				n->ours ? FLIP_CREDITS_OURS : FLIP_CREDITS, true);
 	consume_skb(skb);
 }
 

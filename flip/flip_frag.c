@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Fragments on their way out: headers written, packets cut for small networks. */
+/*
+ * Fragments on their way out: headers written, packets cut for small networks.
+ *
+ * DESIGN NOTES
+ * What costs no credits is cut at once. What does is cut when its turn has come and there are credits
+ * (flip_credit_next()): so one that waits counts as one, however many pieces it will be, and the queue of a
+ * router bears all that its neighbours have credits for; and what has been waiting while the next machine's
+ * MTU became smaller gets there, too.
+ */
 #include "flip_int.h"
 
 /* put the header in front of the payload */
@@ -12,9 +20,18 @@ int flip_hdr_push(struct sk_buff *skb, const struct flip_hdr *h)
 	return err;
 }
 
-/* the next piece of @skb from *@at on, at most @room bytes of it, with a header of its own */
-static struct sk_buff *flip_cut(struct sk_buff *skb, const struct flip_hdr *h, unsigned int room,
-				u32 *at)
+/**
+ * flip_cut() - a piece of a packet with a header of its own
+ * @skb: the packet
+ * @skip: bytes in it before the payload
+ * @h: its header
+ * @room: payload of the piece at most
+ * @at: how much of the payload has been cut off before; advanced
+ *
+ * Context: any but hard interrupt. Return: NULL: no memory.
+ */
+struct sk_buff *flip_cut(const struct sk_buff *skb, unsigned int skip, const struct flip_hdr *h,
+			 unsigned int room, u32 *at)
 {
 	struct flip_hdr piece = *h;
 	struct sk_buff *out;
@@ -25,7 +42,7 @@ static struct sk_buff *flip_cut(struct sk_buff *skb, const struct flip_hdr *h, u
 	if (!out)
 		return NULL;
 	out->priority = skb->priority;
-	if (skb_copy_bits(skb, *at, skb_put(out, piece.length), piece.length) ||
+	if (skb_copy_bits(skb, skip + *at, skb_put(out, piece.length), piece.length) ||
 	    flip_hdr_push(out, &piece)) {
 		kfree_skb(out);
 		return NULL;
@@ -34,22 +51,17 @@ static struct sk_buff *flip_cut(struct sk_buff *skb, const struct flip_hdr *h, u
 	return out;
 }
 
-/* give one packet with its header to the network, or to the queue of those that cost credits */
-static int flip_xmit_one(struct flip_network *n, const u8 *mac, struct flip_neigh *neigh,
-			 struct sk_buff *skb, const struct flip_hdr *h, struct flip_neigh *from)
+/* one packet with its header to the network */
+static int flip_xmit_one(struct flip_network *n, const u8 *mac, struct sk_buff *skb,
+			 const struct flip_hdr *h)
 {
-	struct flip_ns *ns = n->ns;
-
-	this_cpu_inc(ns->stats->c[FLIP_STAT_TX_LOCATE + h->type - FLIP_LOCATE]);
-	if (neigh)
-		return flip_credit_forward(neigh, skb, h->dst, from);
+	this_cpu_inc(n->ns->stats->c[FLIP_STAT_TX_LOCATE + h->type - FLIP_LOCATE]);
 	return flip_eth_xmit(n, skb, mac, FLIP_FC_DATA, 0);
 }
 
-static int flip_xmit_any(struct flip_network *n, const u8 *mac, struct flip_neigh *neigh,
-			 struct sk_buff *skb, const struct flip_hdr *h, struct flip_neigh *from)
+static int flip_xmit_room(struct flip_network *n, const u8 *mac, struct sk_buff *skb,
+			  const struct flip_hdr *h, unsigned int room)
 {
-	unsigned int room = neigh ? flip_neigh_room(neigh) : READ_ONCE(n->mtu);
 	struct flip_ns *ns = n->ns;
 	struct sk_buff *piece;
 	int err = 0;
@@ -59,26 +71,22 @@ static int flip_xmit_any(struct flip_network *n, const u8 *mac, struct flip_neig
 	if (likely(h->length <= room)) {
 		err = flip_hdr_push(skb, h);
 		if (!err)
-			return flip_xmit_one(n, mac, neigh, skb, h, from);
+			return flip_xmit_one(n, mac, skb, h);
 		goto nomem;
 	}
 	/* design 5: a smaller network gets smaller fragments, same id, offset adjusted */
 	flip_stat_inc(ns, REFRAGMENTED);
 	while (at < h->length && !err) {
-		piece = flip_cut(skb, h, room, &at);
+		piece = flip_cut(skb, 0, h, room, &at);
 		if (!piece)
 			goto nomem;
-		err = flip_xmit_one(n, mac, neigh, piece, h, at == h->length ? from : NULL);
+		err = flip_xmit_one(n, mac, piece, h);
 	}
-	if (at < h->length && from)
-		flip_credit_consumed(from);
 	consume_skb(skb);
 	return err;
 
 nomem:
 	flip_drop(ns, NULL, skb, FLIP_DROP_NOMEM);
-	if (from)
-		flip_credit_consumed(from);
 	return -ENOMEM;
 }
 
@@ -93,7 +101,7 @@ nomem:
  */
 int flip_xmit(struct flip_network *n, const u8 *mac, struct sk_buff *skb, const struct flip_hdr *h)
 {
-	return flip_xmit_any(n, mac, NULL, skb, h, NULL);
+	return flip_xmit_room(n, mac, skb, h, READ_ONCE(n->mtu));
 }
 
 /**
@@ -108,11 +116,24 @@ int flip_xmit(struct flip_network *n, const u8 *mac, struct sk_buff *skb, const 
 int flip_xmit_neigh(struct flip_neigh *neigh, struct sk_buff *skb, const struct flip_hdr *h,
 		    struct flip_neigh *from)
 {
-	bool credited = flip_hdr_credited(h);
+	struct flip_ns *ns = neigh->network->ns;
 	int err;
 
-	err = flip_xmit_any(neigh->network, neigh->key.mac, credited ? neigh : NULL, skb, h, from);
-	if (!credited && from)
-		flip_credit_consumed(from);
-	return err;
+	if (!flip_hdr_credited(h)) {
+		err = flip_xmit_room(neigh->network, neigh->key.mac, skb, h, flip_neigh_room(neigh));
+		if (from)
+			flip_credit_consumed(from);
+		return err;
+	}
+	skb_clear_tstamp(skb);
+	err = flip_hdr_push(skb, h);
+	if (err) {
+		flip_drop(ns, NULL, skb, FLIP_DROP_NOMEM);
+		if (from)
+			flip_credit_consumed(from);
+		return err;
+	}
+	/* what is too large for it is cut when there are credits */
+	this_cpu_inc(ns->stats->c[FLIP_STAT_TX_LOCATE + h->type - FLIP_LOCATE]);
+	return flip_credit_forward(neigh, skb, h->dst, from);
 }

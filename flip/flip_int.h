@@ -253,6 +253,8 @@ struct flip_network_change {
  * @mc: group MACs taken (struct flip_mc)
  * @n_mc: their number
  * @mc_work: takes and gives back group MACs
+ * @tell: tells those of our kind that @mtu_ours is another
+ * @told: so many times by now
  * @refs: holders
  * @rcu: frees it
  */
@@ -280,6 +282,8 @@ struct flip_network {
 	struct list_head	mc;
 	unsigned int		n_mc;
 	struct work_struct	mc_work;
+	struct delayed_work	tell;
+	unsigned int		told;
 	refcount_t		refs;
 	struct rcu_head		rcu;
 };
@@ -309,7 +313,7 @@ struct flip_neigh_key {
  * @refs: holders
  * @lock: all below
  * @ours: it said that it is our kind
- * @payload: and that it takes so much in a packet, if more than @network->mtu; else 0
+ * @payload: and that it takes so much in a packet, 0: it has not said
  * @quota: credits it has given us in all
  * @credits: of them, packets we may send
  * @large: its quota for us is that of our kind
@@ -364,13 +368,12 @@ struct flip_neigh {
 	struct rcu_head		rcu;
 };
 
-/* payload of one packet to a neighbour */
+/* payload of one packet to a neighbour: what both devices take */
 static inline unsigned int flip_neigh_room(const struct flip_neigh *neigh)
 {
-	unsigned int ours = READ_ONCE(neigh->payload);
+	unsigned int said = READ_ONCE(neigh->payload);
 
-	/* the device's may have become smaller meanwhile */
-	return ours ? min(ours, READ_ONCE(neigh->network->mtu_ours)) :
+	return said ? min(said, READ_ONCE(neigh->network->mtu_ours)) :
 		READ_ONCE(neigh->network->mtu);
 }
 
@@ -447,6 +450,8 @@ struct flip_pkt {
 /* what is noted in skb->cb of a packet waiting for credits */
 struct flip_cb {
 	struct flip_neigh	*from;	/* gets a credit back when the packet has left, or NULL */
+	u32			at;	/* so much of its payload has left, in pieces */
+	bool			lost;	/* no memory for the next of them */
 };
 
 static inline struct flip_cb *flip_cb(struct sk_buff *skb)
@@ -559,6 +564,8 @@ struct flip_want {
 	bool			forced;
 	bool			skip_src;
 	bool			hipri;
+	bool			says_payload;	/* as in struct flip_send */
+	u16			payload_at;
 };
 
 /**
@@ -637,9 +644,10 @@ void flip_schedule_next(struct flip_schedule *s);
 /* flip_switch.c */
 void flip_switch_rx(struct flip_ns *ns, struct sk_buff *skb, struct flip_pkt *p, u8 credits);
 void flip_flood(struct flip_ns *ns, struct sk_buff *skb, const struct flip_hdr *h,
-		const struct flip_network *except);
+		const struct flip_network *except, const struct flip_want *w);
 
 /* flip_send.c */
+void flip_say_payload(struct sk_buff *skb, const struct flip_want *w, const struct flip_network *n);
 void flip_send_queued(struct flip_ns *ns, struct sk_buff *skb, const struct flip_want *w,
 		      u32 messid);
 void flip_rx_of(struct flip_rx *rx, const struct flip_hdr *h);
@@ -650,6 +658,8 @@ int flip_xmit(struct flip_network *n, const u8 *mac, struct sk_buff *skb,
 int flip_xmit_neigh(struct flip_neigh *neigh, struct sk_buff *skb, const struct flip_hdr *h,
 		    struct flip_neigh *from);
 int flip_hdr_push(struct sk_buff *skb, const struct flip_hdr *h);
+struct sk_buff *flip_cut(const struct sk_buff *skb, unsigned int skip, const struct flip_hdr *h,
+			 unsigned int room, u32 *at);
 
 /**
  * struct flip_reass_owner - whose memory a message larger than the reassembler's limit is, too
@@ -759,6 +769,10 @@ unsigned int flip_credit_add(unsigned int have, unsigned int more, unsigned int 
 			     bool *excess);
 void flip_credit_data(struct flip_neigh *neigh, u8 count);
 void flip_credit_ours(struct flip_neigh *neigh, bool ours, unsigned int payload);
+void flip_credit_say(struct flip_network *n, const u8 *mac, enum flip_fc type, u8 count, bool ours);
+void flip_credit_said(struct flip_neigh *neigh, const struct sk_buff *skb);
+void flip_tell_work(struct work_struct *work);
+void flip_tell_payload(struct flip_network *n);
 unsigned int flip_credit_take(unsigned int *owed);
 
 /* flip_eth.c */

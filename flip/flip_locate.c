@@ -143,7 +143,7 @@ static void flip_locate_send(struct flip_ns *ns, flip_addr_t src, flip_addr_t ds
 	flip_loop_seen(ns, src, messid, 0);
 	skb = flip_eth_alloc(0, GFP_ATOMIC);
 	if (skb)
-		flip_flood(ns, skb, &h, NULL);
+		flip_flood(ns, skb, &h, NULL, NULL);
 	else
 		flip_drop(ns, NULL, NULL, FLIP_DROP_NOMEM);
 }

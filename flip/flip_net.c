@@ -75,21 +75,6 @@ u16 flip_network_least_weight(struct flip_ns *ns)
 	return least ?: FLIP_WEIGHT_ETH;
 }
 
-/* what every network of ours takes in a packet of our kind */
-u32 flip_payload_least(struct net *net)
-{
-	struct flip_network *n;
-	u32 least = FLIP_PAYLOAD_MAX;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(n, &flip_ns(net)->networks, list)
-		if (flip_network_usable(n))
-			least = min(least, READ_ONCE(n->mtu_ours));
-	rcu_read_unlock();
-	return least;
-}
-EXPORT_SYMBOL_GPL(flip_payload_least);
-
 /* facts 1.5: so many LOCATEs per second from one network, no more */
 bool flip_network_locate_ok(struct flip_network *n)
 {
@@ -177,6 +162,7 @@ struct flip_network *flip_network_add(struct flip_ns *ns, struct net_device *dev
 	spin_lock_init(&n->rate_lock);
 	n->rate_stamp = jiffies;
 	flip_mc_init(n);
+	INIT_DELAYED_WORK(&n->tell, flip_tell_work);
 	flip_fault_init(n);
 	n->running = flip_network_can_run(n);
 	list_add_tail_rcu(&n->list, &ns->networks);
@@ -210,6 +196,7 @@ void flip_network_del(struct flip_network *n)
 	WRITE_ONCE(ns->n_networks, ns->n_networks - 1);
 	trace_flip_network(n, false);
 	dev_remove_pack(&n->pt);	/* waits for a grace period */
+	cancel_delayed_work_sync(&n->tell);
 	flip_neigh_flush(ns, n, false);
 	flip_fault_exit(n);
 	flip_mc_exit(n);
@@ -266,6 +253,7 @@ static int flip_net_event(struct notifier_block *nb, unsigned long event, void *
 		}
 		WRITE_ONCE(n->mtu, flip_payload(dev->mtu));
 		WRITE_ONCE(n->mtu_ours, flip_payload_ours(dev->mtu));
+		flip_tell_payload(n);
 		flip_nl_notify_net(n, FLIP_CMD_NET_CHANGE_NTF, GFP_KERNEL);
 		break;
 	case NETDEV_CHANGENAME:

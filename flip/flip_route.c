@@ -199,8 +199,7 @@ void flip_peer_is(struct net *net, const struct flip_rx *rx, bool ours, u32 payl
 		if (!flip_loc_direct(loc, rx))
 			continue;
 		WRITE_ONCE(loc->neigh->knows, ours ? knows : 0);
-		flip_credit_ours(loc->neigh, ours,
-				 min(payload, READ_ONCE(loc->neigh->network->mtu_ours)));
+		flip_credit_ours(loc->neigh, ours, payload);
 	}
 }
 EXPORT_SYMBOL_GPL(flip_peer_is);

@@ -26,7 +26,15 @@ static void flip_want_of(struct flip_want *w, struct flip_ep *ep, const struct f
 		.forced = how->flags & FLIP_SEND_INVAL,
 		.skip_src = how->flags & FLIP_SEND_SKIP_SRC,
 		.hipri = how->hipri,
+		.says_payload = how->says_payload, .payload_at = how->payload_at,
 	};
+}
+
+/* a message of @w is about to leave by @n: the linear part of @skb is nobody else's */
+void flip_say_payload(struct sk_buff *skb, const struct flip_want *w, const struct flip_network *n)
+{
+	if (w && w->says_payload)
+		put_unaligned_le32(READ_ONCE(n->mtu_ours), skb->data + w->payload_at);
 }
 
 static u32 flip_send_messid(struct flip_ep *ep, struct flip_send *how)
@@ -81,7 +89,7 @@ static void flip_send_bcast(struct flip_ns *ns, struct sk_buff *skb, struct flip
 	if (READ_ONCE(ns->n_networks)) {
 		copy = pskb_copy(skb, GFP_ATOMIC);
 		if (copy)
-			flip_flood(ns, copy, h, NULL);
+			flip_flood(ns, copy, h, NULL, w);
 		else
 			flip_drop(ns, NULL, NULL, FLIP_DROP_NOMEM);
 	}
@@ -149,6 +157,7 @@ static int flip_send_now(struct flip_ns *ns, struct sk_buff *skb, const struct f
 		goto out;
 	}
 	flip_send_charge(&h, loc->neigh->network, READ_ONCE(loc->hops));
+	flip_say_payload(skb, w, loc->neigh->network);
 	flip_xmit_neigh(loc->neigh, skb, &h, NULL);
 out:
 	rcu_read_unlock();
@@ -181,6 +190,10 @@ int flip_send_skb(struct flip_ep *ep, struct sk_buff *skb, struct flip_send *how
 	if (unlikely(skb->len > FLIP_ETH_PAYLOAD)) {
 		kfree_skb(skb);
 		return -EMSGSIZE;
+	}
+	if (WARN_ON_ONCE(how->says_payload && how->payload_at + sizeof(u32) > skb_headlen(skb))) {
+		kfree_skb(skb);
+		return -EINVAL;
 	}
 	flip_want_of(&w, ep, how);
 	messid = flip_send_messid(ep, how);

@@ -46,12 +46,13 @@ static bool flip_charge(struct flip_hdr *h, const struct flip_network *n)
  * @skb: payload, consumed
  * @h: header
  * @except: network it came from, or NULL
+ * @w: what its sender here wants, NULL: it is not from here
  *
  * All copies leave before any answer is looked at, so that the shortest of several ways wins also
  * between namespaces. Context: any but hard interrupt.
  */
 void flip_flood(struct flip_ns *ns, struct sk_buff *skb, const struct flip_hdr *h,
-		const struct flip_network *except)
+		const struct flip_network *except, const struct flip_want *w)
 {
 	struct flip_network *n, *last = NULL;
 	struct flip_hdr out, last_out;
@@ -70,18 +71,22 @@ void flip_flood(struct flip_ns *ns, struct sk_buff *skb, const struct flip_hdr *
 			continue;
 		if (last) {
 			copy = pskb_copy(skb, GFP_ATOMIC);
-			if (copy)
+			if (copy) {
+				flip_say_payload(copy, w, last);
 				flip_xmit(last, flip_eth_bcast, copy, &last_out);
-			else
+			} else {
 				flip_drop(ns, NULL, NULL, FLIP_DROP_NOMEM);
+			}
 		}
 		last = n;
 		last_out = out;
 	}
-	if (last)
+	if (last) {
+		flip_say_payload(skb, w, last);
 		flip_xmit(last, flip_eth_bcast, skb, &last_out);
-	else
+	} else {
 		consume_skb(skb);
+	}
 	rcu_read_unlock();
 	local_bh_enable();
 }
@@ -222,7 +227,7 @@ static void flip_rx_locate(struct flip_ns *ns, struct sk_buff *skb, struct flip_
 		return;
 	}
 	flip_route_remove(ns, h->dst, p->net);
-	flip_flood(ns, skb, h, p->net);
+	flip_flood(ns, skb, h, p->net, NULL);
 }
 
 /* ---- HEREIS ----------------------------------------------------------------------------- */
@@ -391,7 +396,7 @@ static void flip_rx_multidata(struct flip_ns *ns, struct sk_buff *skb, struct fl
 		} else {
 			flip_stat_inc(ns, FORWARDED);
 			if (bcast)
-				flip_flood(ns, copy, h, p->net);
+				flip_flood(ns, copy, h, p->net, NULL);
 			else
 				flip_mc_xmit(ns, copy, h, r, p->net);
 		}

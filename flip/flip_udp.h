@@ -70,6 +70,12 @@ static inline unsigned int flip_udp_frame_len(const u8 *fc, unsigned int have)
 	case FLIP_FC_MCNAK:
 		len += FLIP_MCACK_LEN;
 		break;
+	case FLIP_FC_CREDIT:
+	case FLIP_FC_ABSCREDIT:
+		/* what its sender takes in a packet: never zero, as padding is */
+		if (have >= len + sizeof(__le32) && get_unaligned_le32(fc + len))
+			len += sizeof(__le32);
+		break;
 	}
 	return len <= have ? len : 0;
 }

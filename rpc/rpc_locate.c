@@ -232,15 +232,14 @@ static u32 clock_ms(void)
 	return (u32)ktime_to_ms(ktime_get());
 }
 
-/* the kid field of a LOCATE or HEREIS of our kind: what it takes in a packet, and what it knows */
-static void say_kind(struct amrpc_wire *w, struct net *net)
+/* the kid field of a LOCATE or HEREIS of our kind: what it knows; what it takes in a packet depends on the network */
+static void say_kind(struct amrpc_wire *w)
 {
 	u8 *p = (u8 *)&w->kid;
 
 	w->kid = 0;
 	if (!(w->flags & AMRPC_F_OURS))
 		return;
-	put_unaligned_le32(flip_payload_least(net), p);
 	p[AMRPC_KNOWS] = AMRPC_KNOWS_ALL;
 }
 
@@ -264,10 +263,13 @@ static void send_locate(struct amrpc_call *call, u16 hops)
 		.port = call->port, .type = AMRPC_LOCATE, .flags = AMRPC_F_OURS,
 		.tid = clock_ms(), .from = call->idx,
 	};
-	struct flip_send how = { .dst = FLIP_ADDR_NULL, .hops = hops, .hipri = true };
+	struct flip_send how = {
+		.dst = FLIP_ADDR_NULL, .hops = hops, .hipri = true,
+		.says_payload = true, .payload_at = 4 + AMRPC_PAYLOAD,
+	};
 	u8 p[4 + AMRPC_HDR];
 
-	say_kind(&w, call->file->an->net);
+	say_kind(&w);
 	put_unaligned_be32(FLIP_BCAST_RPC, p);
 	amrpc_wire_put(p + 4, &w);
 	amrpc_send_one(call->file, NULL, p, sizeof(p), NULL, 0, &how);
@@ -460,7 +462,7 @@ void amrpc_locate_receive(struct net *net, struct sk_buff *skb, const struct fli
 		w.flags &= AMRPC_F_OURS;
 		w.dest = w.from;
 		w.from = idx;
-		say_kind(&w, net);
+		say_kind(&w);
 		amrpc_send_ctl(f, rx->src, &w, 0, 0, NULL);
 		amrpc_count(an, HEREIS_TX);
 		amrpc_file_put(f);

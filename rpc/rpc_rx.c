@@ -206,6 +206,8 @@ int amrpc_send_ctl(struct amrpc_file *f, flip_addr_t to, const struct amrpc_wire
 {
 	struct flip_send how = {
 		.dst = to, .flags = flags, .ltime_ms = ltime_ms, .hipri = true,
+		.says_payload = w->type == AMRPC_HEREIS && (w->flags & AMRPC_F_OURS),
+		.payload_at = AMRPC_PAYLOAD,
 	};
 	u8 p[AMRPC_HDR];
 

@@ -50,10 +50,12 @@ enum amrpc_type {
 #define AMRPC_F_OURS		0x80
 
 /*
- * The kid field of a LOCATE or HEREIS with AMRPC_F_OURS: bytes 0 to 3, little-endian, the payload
- * the sender takes in a packet; byte 4 what it knows (0 from versions that say nothing); the rest
+ * The kid field, the first of the header, of a LOCATE or HEREIS with AMRPC_F_OURS: bytes 0 to 3,
+ * little-endian, the payload the sender takes in a packet of the network it leaves by, filled in there
+ * (struct flip_send); byte 4 what it knows (0 from versions that say nothing); the rest
  * is zero, and ignored.
  */
+#define AMRPC_PAYLOAD		0
 #define AMRPC_KNOWS		4
 #define AMRPC_KNOWS_WIDE	0x01	/* REQUEST_WIDE, REPLY_WIDE */
 #define AMRPC_KNOWS_MISSING	0x02	/* MISSING: it sends parts of those again */

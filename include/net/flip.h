@@ -158,6 +158,10 @@ u32 flip_ep_messid(struct flip_ep *ep);
  * @hops: hop budget of a broadcast, 1 to 25
  * @members: multicast to @dst, which at least that many endpoints have; 0: to one endpoint
  * @hipri: overtakes messages waiting for credits or in a queue
+ * @says_payload: flip_send_skb(): four bytes of the message, little-endian, are to say how much payload the network
+ *	it leaves by takes in a packet of our kind; each copy of a broadcast says that of its own. What goes to this
+ *	namespace keeps what is there
+ * @payload_at: where they are, in the linear part
  * @stop: flip_send_msg(): is the sender to give up? Or NULL. Asked while it waits, whenever it was woken
  *	(wake_up_process() will do) or has got a signal; must not sleep
  * @priv: for @stop
@@ -175,6 +179,8 @@ struct flip_send {
 	u32		from;
 	u32		to;
 	bool		hipri;
+	bool		says_payload;
+	u16		payload_at;
 	bool		has_messid;
 	u32		messid;
 	bool		(*stop)(void *priv);
@@ -225,19 +231,11 @@ int flip_send_msg(struct flip_ep *ep, const void *hdr, size_t hlen, struct iov_i
 		  struct flip_send *how, long tmo);
 
 /**
- * flip_payload_least() - the payload each of our networks takes in a packet of our kind
- * @net: namespace
- *
- * Context: any but hard interrupt. Return: bytes.
- */
-u32 flip_payload_least(struct net *net);
-
-/**
  * flip_peer_is() - what a peer said of its kind
  * @net: namespace
  * @rx: packet it said it in
  * @ours: it runs this software
- * @payload: and takes so much in a packet, bytes
+ * @payload: and takes so much in a packet on this network, bytes; 0: it has not said
  * @knows: bits for flip_peer_knows(), whose meaning is the caller's
  *
  * Concerns the neighbour it is when the packet came from no further than one network: larger

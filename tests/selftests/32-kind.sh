@@ -78,6 +78,57 @@ ip -n k2 link set vb mtu 1500
 told k1 64 1458 "smaller by now"
 call 1000000 "smaller by now"
 
+# soon MS WHAT: a megabyte there and back, in so many milliseconds at most
+soon()
+{
+	local ms
+	call 1000000 "$2"
+	ms=$(sed -n 's/.* ms \([0-9]*\)\..*/\1/p' "$tmp/cli")
+	[ "${ms:-99999}" -le "$1" ] || fail "$2: took $ms ms"
+}
+is_told() { case "$(neigh "$1")" in *" payload=$2 "*) ;; *) false ;; esac; }
+
+# only one becomes smaller: it says so
+both 9000 9000
+call 1000000 "before"
+told k1 64 8958 "before"
+ip -n k2 link set vb mtu 1500
+soon 1500 "the other's is smaller by now"
+told k1 64 1458 "the other's is smaller by now"
+# and even smaller than what an original sends
+ip -n k2 link set vb mtu 700
+soon 1500 "the other's is very small"
+call 1300 "a message of one packet is cut, too"
+told k1 64 658 "the other's is very small"
+ip -n k2 link set vb mtu 9000
+wait_for 5 is_told k1 8958 || fail "larger again: k1 has $(neigh k1)"
+call 1000000 "larger again"
+
+# in the middle of a transfer
+touch "$tmp/go"
+in_ns k1 "$tests/rpc_client" port=$putport data="$tmp/data" room=2000000 while="$tmp/go" >"$tmp/many" 2>&1 &
+many=$!
+came() { [ "$(grep -c '^call' "$tmp/many")" -ge "$1" ]; }
+wait_for 20 came 3
+ip -n k2 link set vb mtu 1500
+wait_for 20 came $(($(grep -c '^call' "$tmp/many") + 4)) || fail "no more calls: $(cat "$tmp/many")"
+rm "$tmp/go"
+wait $many
+grep '^call' "$tmp/many" | grep -v 'verdict 0 ' && fail "calls while the other's becomes smaller: $(cat "$tmp/many")"
+slowest=$(sed 's/.* ms \([0-9]*\)\..*/\1/' "$tmp/many" | sort -n | tail -1)
+[ "$slowest" -le 2000 ] || fail "a call took $slowest ms while the other's became smaller"
+
+# one that has forgotten everybody and says nothing: what comes from who still thinks so tells it
+both 9000 9000
+call 1000000 "before"
+told k1 64 8958 "before"
+in_ns k2 "$amctl" net del vb
+ip -n k2 link set vb mtu 1500
+in_ns k2 "$amctl" net add vb || fail "net add vb"
+told k1 64 8958 "nobody has said anything"
+soon 3000 "smaller since it was away"
+told k1 64 1458 "smaller since it was away"
+
 # what an original says, nothing, takes it back
 both 9000 9000
 call 1000000 "before"

@@ -114,6 +114,7 @@ field("none", "fc", "Control header")
 field("uint8", "fc.type", "Control type", base.DEC, FC_NAMES)
 field("uint8", "fc.count", "Count", base.DEC)
 field("bool", "fc.ours", "Sender is our kind", 8, nil, 0x80)
+field("uint32", "fc.payload", "Payload it takes in a packet", base.DEC)
 field("bytes", "mc.location", "Multicast location")
 field("bytes", "mc.address", "Multicast address")
 
@@ -1434,6 +1435,7 @@ end
 
 -- ---- the control header -------------------------------------------------------------------------
 
+local PAYLOAD_MIN, PAYLOAD_MAX = 214, 65493	-- MTUs of 256 and 65535
 local CONTROL_LEN = { [MCREQ] = 16, [MCACK] = 8, [MCNAK] = 8 }
 local GIVES_CREDIT = { [DATA] = true, [CREDIT] = true, [ABSCREDIT] = true }
 
@@ -1473,6 +1475,15 @@ local function dissect_control(p, pinfo, tvb, kind)
 		p.info = p.info .. " flip addr=" .. address
 		if kind == MCNAK then
 			complain(item, "note.multicast", "Refused to listen to the multicast address")
+		end
+	end
+	-- our kind: padding everywhere else, and mostly zero
+	if (kind == CREDIT or kind == ABSCREDIT) and tvb:len() >= off + 4 then
+		local takes = tvb(off, 4):le_uint()
+		if takes >= PAYLOAD_MIN and takes <= PAYLOAD_MAX then
+			p.tree:add_le(F["fc.payload"], tvb(off, 4))
+			p.info = p.info .. " takes " .. takes
+			n = 4
 		end
 	end
 	add_bytes(p.tree, "pad", tvb, off + n, fin)
