@@ -121,6 +121,23 @@ struct amrpc_tunables {
 	unsigned int	queue_local_len;	/* local ones, per port: each a thread that waits */
 };
 
+/* ---- rpc_sends.c: what waits for the network ---------------------------------------------------- */
+
+#define AMRPC_SENDS	256	/* at once, per namespace */
+
+struct amrpc_sender {
+	unsigned int		sending;	/* places it has */
+	struct list_head	waiting;	/* struct amrpc_place, those it wants besides */
+	struct list_head	node;		/* an->senders, while there are some */
+};
+
+struct amrpc_place {
+	struct work_struct	*work;
+	bool			wanted;
+	struct list_head	node;		/* sender->waiting */
+	struct amrpc_sender	*sender;
+};
+
 struct amrpc_net {
 	struct net		*net;
 	u8			kid[8];
@@ -150,13 +167,24 @@ struct amrpc_net {
 	struct delayed_work	linger_work;
 	struct workqueue_struct	*wq;
 	struct workqueue_struct	*calls_wq;	/* steps of asynchronous calls */
-	struct workqueue_struct	*sends_wq;	/* those that wait for the network */
+	struct workqueue_struct	*sends_wq;	/* what waits for the network: rpc_sends.c */
+	spinlock_t		sends_lock;	/* innermost */
+	unsigned int		nr_sends;
+	struct list_head	senders;	/* those of whom something waits for a place */
+	struct amrpc_sender	sender;		/* the kernel's own */
 	struct mutex		kobj_lock;	/* to start the server of the kernel's objects */
 	struct amrpc_kobj	*kobj;
 	struct amrpc_stats __percpu *stats;
 	struct amrpc_tunables	tune;
 	struct ctl_table_header	*sysctl;
 };
+
+void amrpc_sender_init(struct amrpc_sender *s);
+void amrpc_place_init(struct amrpc_place *p, struct work_struct *work);
+bool amrpc_place_want(struct amrpc_file *f, struct amrpc_place *p);
+struct amrpc_sender *amrpc_place_had(struct amrpc_net *an, struct amrpc_place *p);
+void amrpc_place_leave(struct amrpc_net *an, struct amrpc_sender *s);
+void amrpc_sends_init(struct amrpc_net *an);
 
 extern unsigned int amrpc_net_id;
 struct amrpc_net *amrpc_pernet(struct net *net);
@@ -305,6 +333,7 @@ struct amrpc_user {
 	struct percpu_counter	bytes;
 	struct list_head	lingering;	/* files, oldest first; an->files_lock */
 	unsigned int		nr_lingering;
+	struct amrpc_sender	sender;
 };
 
 struct seq_file;
@@ -593,8 +622,6 @@ static inline bool amrpc_expired(unsigned long deadline)
 
 /* ---- rpc_async.c ------------------------------------------------------------------------------ */
 
-#define AMRPC_SENDS	256	/* messages of asynchronous calls that wait for the network, per namespace */
-
 /* a call no thread waits for */
 struct amrpc_async {
 	struct amrpc_net	*an;
@@ -603,6 +630,7 @@ struct amrpc_async {
 	bool			cancelled;	/* lock */
 	atomic_t		kicks;		/* 0: idle, 1: it is run, 2: to be run once more */
 	struct work_struct	work;
+	struct amrpc_place	place;
 	struct timer_list	timer;
 	struct amoeba_trans	t;		/* what is asked, and how it has ended */
 	struct iov_iter		send;
@@ -746,6 +774,7 @@ struct amrpc_tx {
 	struct timer_list	timer;
 	struct amrpc_soon	soon;		/* REPLIED, and @timer not started yet */
 	struct work_struct	work;
+	struct amrpc_place	place;		/* of @work, when it sends several packets */
 	struct rcu_head		rcu;
 	/* from here on cleared for the next transaction when this one was kept */
 	struct amrpc_file	*file;		/* NULL for a local one in port->queue */
@@ -850,6 +879,7 @@ void amrpc_reply_resend(struct amrpc_tx *tx, bool inval);
 void amrpc_reply_ask(struct amrpc_tx *tx, const struct amrpc_tx_act *act);
 void amrpc_tx_timer(struct timer_list *t);
 void amrpc_tx_work(struct work_struct *work);
+void amrpc_tx_work_later(struct amrpc_tx *tx);
 
 /* ---- rpc_port.c -------------------------------------------------------------------------------- */
 

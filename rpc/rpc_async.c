@@ -17,8 +17,8 @@
  *
  * What may sleep. Steps run in an->calls_wq and never wait for the network. One that has to (a message of
  * several packets: credits; an address to be located) stops before (AMRPC_RUN_BLOCKS), and the work goes, token
- * and all, to an->sends_wq, of which AMRPC_SENDS run at once; what is kicked meanwhile is looked at when
- * it has left. So a destination that does not answer holds up other long messages, no call that has been
+ * and all, to those of which some run at once (rpc_sends.c), for one step; what is kicked meanwhile is looked at
+ * when it has left. So a destination that does not answer holds up other long messages, no call that has been
  * sent and none of one packet. FLIP bounds each such wait, and flip_ep_abort() ends those of a file.
  *
  * Who frees what. The call holds its file, as a thread's does. The struct is its owner's before
@@ -114,20 +114,25 @@ static void finish(struct amrpc_async *a)
 	amrpc_file_put(f);
 }
 
-/* by who has the token, and gives it away */
-static void run(struct amrpc_async *a, bool may_sleep)
+/* by who has the token, and gives it away; @place: the first step may sleep */
+static void run(struct amrpc_async *a, struct amrpc_sender *place)
 {
 	struct amrpc_run *r = &a->run;
+	enum amrpc_ran ran;
 
-	r->may_sleep = may_sleep;
 	do {
-		switch (amrpc_run_step(r, r->sending ? 0 : amrpc_call_events(r->call))) {
+		r->may_sleep = place;
+		ran = amrpc_run_step(r, r->sending ? 0 : amrpc_call_events(r->call));
+		if (place)
+			amrpc_place_leave(a->an, place);
+		place = NULL;
+		switch (ran) {
 		case AMRPC_RUN_END:
 			finish(a);
 			return;
 		case AMRPC_RUN_BLOCKS:
 			amrpc_count(a->an, ASYNC_BLOCKED);
-			queue_work(a->an->sends_wq, &a->work);
+			amrpc_place_want(r->call->file, &a->place);
 			return;
 		default:
 			break;
@@ -143,7 +148,7 @@ static void async_work(struct work_struct *work)
 {
 	struct amrpc_async *a = container_of(work, struct amrpc_async, work);
 
-	run(a, a->run.sending);
+	run(a, a->run.sending ? amrpc_place_had(a->an, &a->place) : NULL);
 }
 
 /**
@@ -180,6 +185,7 @@ struct amrpc_async *amrpc_async_new(struct amrpc_buf *data, size_t room,
 	iov_iter_kvec(&a->recv, ITER_DEST, NULL, 0, 0);
 	spin_lock_init(&a->lock);
 	INIT_WORK(&a->work, async_work);
+	amrpc_place_init(&a->place, &a->work);
 	timer_setup(&a->timer, async_timer, 0);
 	return a;
 }
@@ -221,7 +227,7 @@ int amrpc_async_start(struct amrpc_async *a, struct amrpc_file *f)
 		a->run.at = AMRPC_AT_END;
 	}
 	spin_unlock_bh(&a->lock);
-	run(a, false);
+	run(a, NULL);
 	return 0;
 }
 

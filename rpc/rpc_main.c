@@ -30,6 +30,7 @@ static int __net_init amrpc_net_init(struct net *net)
 	an->kid[7] = 0;
 	mutex_init(&an->kobj_lock);
 	amrpc_users_init(an);
+	amrpc_sends_init(an);
 	err = amrpc_files_init(an);
 	if (err)
 		return err;

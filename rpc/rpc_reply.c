@@ -16,6 +16,31 @@
 #include "rpc.h"
 #include "rpc_trace.h"
 
+/* is it more than a packet, so that to send it may mean to wait for the network? */
+static bool several(const struct amrpc_tx *tx)
+{
+	return amrpc_msg_hdr(tx->wide) + tx->rep_len > FLIP_ETH_PAYLOAD;
+}
+
+/**
+ * amrpc_tx_work_later() - send a kept reply, or parts of it
+ * @tx: REPLIED, referenced
+ *
+ * Context: any but hard interrupt; tx->lock not held.
+ */
+void amrpc_tx_work_later(struct amrpc_tx *tx)
+{
+	bool queued;
+
+	refcount_inc(&tx->ref);
+	if (several(tx))
+		queued = amrpc_place_want(tx->file, &tx->place);
+	else
+		queued = queue_work(tx->an->wq, &tx->work);
+	if (!queued)
+		amrpc_tx_put(tx);
+}
+
 /**
  * amrpc_reply_resend() - the reply is wanted again
  * @tx: referenced
@@ -54,9 +79,7 @@ void amrpc_reply_resend(struct amrpc_tx *tx, bool inval)
 			       &how);
 		return;
 	}
-	refcount_inc(&tx->ref);
-	if (!queue_work(tx->an->wq, &tx->work))
-		amrpc_tx_put(tx);
+	amrpc_tx_work_later(tx);
 }
 
 /* how long to wait for the ACK before asking: who has a part of the reply asks for the rest */
@@ -173,6 +196,7 @@ static void ask_later(struct amrpc_tx *tx, unsigned int ms)
 void amrpc_tx_work(struct work_struct *work)
 {
 	struct amrpc_tx *tx = container_of(work, struct amrpc_tx, work);
+	struct amrpc_sender *place = several(tx) ? amrpc_place_had(tx->an, &tx->place) : NULL;
 	bool go, inval, first;
 	struct iov_iter it;
 	int err;
@@ -199,6 +223,8 @@ void amrpc_tx_work(struct work_struct *work)
 		if (amrpc_resend_reply(tx, &it))
 			parts_sent(tx);
 	}
+	if (place)
+		amrpc_place_leave(tx->an, place);
 	amrpc_tx_put(tx);
 }
 
@@ -268,11 +294,11 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 		.kid = tx->kid, .type = tx->wide ? AMRPC_REPLY_WIDE : AMRPC_REPLY,
 		.tid = tx->key.tid, .dest = tx->client_idx, .from = tx->idx,
 	};
-	bool several = amrpc_msg_hdr(tx->wide) + len > FLIP_ETH_PAYLOAD;
+	bool packets = amrpc_msg_hdr(tx->wide) + len > FLIP_ETH_PAYLOAD;
 	struct amrpc_user *user = tx->file->user;
 	/* no room to keep it: wait, as with a large one */
-	bool full = several && !amrpc_user_room(user, AMRPC_USER_BYTES, len);
-	bool later = keep && several;
+	bool full = packets && !amrpc_user_room(user, AMRPC_USER_BYTES, len);
+	bool later = keep && packets;
 	bool sync = (len > AMRPC_REPLY_KEEP || full) && !keep;
 	struct amrpc_buf *buf = NULL;
 	struct iov_iter it = *send;
@@ -320,9 +346,7 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
 	spin_unlock_bh(&tx->lock);
 	p->verdict = AMOEBA_RPC_OK;
 	if (later) {
-		refcount_inc(&tx->ref);
-		if (!queue_work(tx->an->wq, &tx->work))
-			amrpc_tx_put(tx);
+		amrpc_tx_work_later(tx);
 		return 0;
 	}
 

@@ -340,9 +340,7 @@ static bool ask_tx(struct amrpc_tx *tx, u32 messid, flip_addr_t who, struct amrp
 		wake_up(&tx->wq);
 		return true;
 	}
-	refcount_inc(&tx->ref);
-	if (!queue_work(tx->an->wq, &tx->work))
-		amrpc_tx_put(tx);
+	amrpc_tx_work_later(tx);
 	return true;
 }
 

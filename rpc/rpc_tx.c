@@ -91,6 +91,7 @@ struct amrpc_tx *amrpc_tx_new(struct amrpc_file *f, gfp_t gfp)
 	INIT_LIST_HEAD(&tx->soon.node);
 	tx->soon.start = start_timer;
 	INIT_WORK(&tx->work, amrpc_tx_work);
+	amrpc_place_init(&tx->place, &tx->work);
 	tx->state = AMRPC_TX_QUEUED;
 	return tx;
 }

@@ -24,6 +24,7 @@
  *   reply is delivered, and the client's next call refused. A kept reply to another machine is the server's;
  *   when it has no room, putrep waits for the acknowledgement as with a large one.
  *   Lingering addresses are not charged: a user has a quarter of them, then its oldest makes room.
+ *   Places of who waits for the network are shared by a rule of their own: rpc_sends.c.
  *
  * Counters are exact near a limit; those that every transaction changes are per CPU (percpu_counter).
  * Between looking and counting others may count: a limit may be passed by the number of CPUs.
@@ -136,6 +137,7 @@ static struct amrpc_user *user_new(struct amrpc_net *an, u32 uid)
 	u->an = an;
 	u->uid = uid;
 	INIT_LIST_HEAD(&u->lingering);
+	amrpc_sender_init(&u->sender);
 	if (percpu_counter_init(&u->calls, 0, GFP_KERNEL_ACCOUNT))
 		goto free;
 	if (percpu_counter_init(&u->bytes, 0, GFP_KERNEL_ACCOUNT))
@@ -206,6 +208,7 @@ void amrpc_user_put(struct amrpc_user *u)
 		return;
 	for (unsigned int i = 0; i < AMRPC_USER_NR; i++)
 		WARN_ON_ONCE(atomic_long_read(&u->used[i]));
+	WARN_ON_ONCE(u->sender.sending || !list_empty(&u->sender.waiting));
 	WARN_ON_ONCE(percpu_counter_sum(&u->calls) || percpu_counter_sum(&u->bytes));
 	user_free(u);
 }
@@ -218,14 +221,14 @@ void amrpc_users_show(struct seq_file *m, struct amrpc_net *an)
 
 	xa_lock_bh(&an->users);
 	xa_for_each(&an->users, uid, u)
-		seq_printf(m, "uid %u files %ld calls %lld ports %ld queued %ld requests %ld bytes %lld\n",
+		seq_printf(m, "uid %u files %ld calls %lld ports %ld queued %ld requests %ld bytes %lld sending %u\n",
 			   from_kuid_munged(seq_user_ns(m), KUIDT_INIT(u->uid)),
 			   atomic_long_read(&u->used[AMRPC_USER_FILES]),
 			   percpu_counter_sum(&u->calls),
 			   atomic_long_read(&u->used[AMRPC_USER_PORTS]),
 			   atomic_long_read(&u->used[AMRPC_USER_QUEUED]),
 			   atomic_long_read(&u->used[AMRPC_USER_REQUESTS]),
-			   percpu_counter_sum(&u->bytes));
+			   percpu_counter_sum(&u->bytes), READ_ONCE(u->sender.sending));
 	xa_unlock_bh(&an->users);
 }
 

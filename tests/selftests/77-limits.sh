@@ -128,6 +128,41 @@ wait $server $second 2>/dev/null
 chmod 660 /dev/amoeba
 set_to l2 max_user_requests 4096
 
+echo "== waiting for the network"
+# one user's long messages go where nobody takes them; another's go elsewhere
+if [ "$(cat /sys/module/flip/parameters/family)" != 0 ]; then
+	set_to l1 group_range "0 0"
+	ip netns add l3 && namespaces+=(l3)
+	ip link add name vc netns l1 type veth peer name vd netns l3
+	ip -n l1 link set vc up && ip -n l3 link set vd up
+	in_ns l1 "$amctl" net add vc && in_ns l3 "$amctl" net add vd || fail "no third namespace"
+	ip netns exec l2 "$tests/sock_calls" serve=0 port=8 >"$tmp/srv8" 2>&1 &
+	servers=$!
+	ip netns exec l3 "$tests/sock_calls" serve=0 >"$tmp/srv7" 2>&1 &
+	servers="$servers $!"
+	wait_for 20 grep -q ready "$tmp/srv8" "$tmp/srv7" || fail "no servers"
+	in_ns l1 "$tests/sock_calls" call=1 to=8 locate_ms=15000 >"$tmp/cli" || fail "$(cat "$tmp/cli")"
+	in_ns l1 "$tests/sock_calls" call=1 locate_ms=15000 >"$tmp/cli" || fail "$(cat "$tmp/cli")"
+	in_ns l1 "$amctl" net set va loss 100
+	hogs=
+	for i in 1 2 3 4; do
+		ip netns exec l1 "$tests/sock_calls" call=90 size=40000 to=8 >"$tmp/hog" 2>&1 &
+		hogs="$hogs $!"
+	done
+	half() { in_ns l1 grep -q '^uid 0 .* sending 128$' /proc/net/amoeba/users; }
+	wait_for 10 half || fail "one alone has not half of the places: $(in_ns l1 cat /proc/net/amoeba/users)"
+	in_ns l1 setpriv --reuid 1001 --clear-groups "$tests/sock_calls" call=20 size=40000 \
+		command=40000 room=50000 >"$tmp/cli" || fail "another user: $(cat "$tmp/cli")"
+	took=$(sed -n 's/^20 good of 20, \([0-9]*\) ms$/\1/p' "$tmp/cli")
+	[ "${took:-99999}" -lt $((3000 + 5 * slack)) ] || fail "another user waits for $took ms beside one with many"
+	half || fail "that was too late: $(in_ns l1 cat /proc/net/amoeba/users)"
+	[ "$(stat_of l1 sends_waited)" -gt 100 ] || fail "$(stat_of l1 sends_waited) have waited"
+	kill -9 $hogs $servers
+	wait $hogs $servers 2>/dev/null
+	in_ns l1 "$amctl" net set va loss 0
+	quiet l3
+fi
+
 echo "== addresses that linger"
 lingers() { [ "$(stat_of l2 files_lingering)" = "$1" ]; }
 closed()

@@ -4,11 +4,11 @@
  *
  *   sock_calls			within this namespace: what amoeba(7) says, and every error
  *   sock_calls allowed=0|1	may this user have one?
- *   sock_calls serve=N		an echo server with epoll for port 7: N requests, 0: until killed; the reply to
+ *   sock_calls serve=N [port=P]	an echo server with epoll for port 7, or P: N requests, 0: until killed; the reply to
  *				command C has C bytes; prints "ready" first
  *   sock_calls untold=N		the same, the first N attempts to take one with a bad control message
  *   sock_calls hold=N		takes N requests and answers none of them
- *   sock_calls call=N [size=BYTES] [room=BYTES] [locate_ms=MS] [command=C] [verdict=V]
+ *   sock_calls call=N [size=BYTES] [room=BYTES] [locate_ms=MS] [command=C] [verdict=V] [to=PORT]
  *				N calls at once, each with BYTES of data; all replies, whatever their order
  *   sock_calls leave=N [how=exit|kill|exec]	N calls, and ends before they do
  */
@@ -599,9 +599,11 @@ static void races(void)
 
 /* ---- between namespaces ------------------------------------------------------------------------ */
 
+static unsigned int to = PORT;
+
 static int serve(int n, bool answers, int bad)
 {
-	int s = server_of(PORT, SOCK_NONBLOCK), ep = epoll_create1(EPOLL_CLOEXEC), left = n;
+	int s = server_of(to, SOCK_NONBLOCK), ep = epoll_create1(EPOLL_CLOEXEC), left = n;
 	struct epoll_event ev = { .events = EPOLLIN };
 	struct amoeba_msg q;
 
@@ -649,7 +651,7 @@ static int serve(int n, bool answers, int bad)
 static int calls(int n, size_t size, unsigned int room, unsigned int locate_ms, int command,
 		 int verdict)
 {
-	int c = client_of(PORT, 0), good = 0;
+	int c = client_of(to, 0), good = 0;
 	struct amoeba_msg m;
 	double t0 = rpc_ms();
 
@@ -712,6 +714,8 @@ int main(int argc, char **argv)
 		check_errno("a socket for this user", fd, v[8] == '1' ? 0 : EPERM);
 		return dev_done();
 	}
+	if (argc > 2)
+		sscanf(argv[2], "port=%u", &to);
 	if (!strncmp(v, "serve=", 6))
 		return serve(atoi(v + 6), true, 0);
 	if (!strncmp(v, "untold=", 7))
@@ -731,6 +735,8 @@ int main(int argc, char **argv)
 				room = a;
 			else if (sscanf(argv[i], "locate_ms=%u", &a) == 1)
 				locate_ms = a;
+			else if (sscanf(argv[i], "to=%u", &a) == 1)
+				to = a;
 			else if (sscanf(argv[i], "command=%d", &b) == 1)
 				command = b;
 			else if (sscanf(argv[i], "verdict=%d", &b) == 1)
