@@ -7,8 +7,11 @@
  * A service is a file of the kernel's own with one declared port (rpc_listen.c) and a work. What
  * wakes a poll(2) of the file queues the work, which takes requests without waiting until there are
  * none: no thread stands idle for a server nobody calls. One work runs at a time, so that the
- * function it calls needs no lock of its own and a slow one delays only its own clients. So does a
- * client that gives no credits for a reply of several packets, until FLIP gives it up.
+ * function it calls needs no lock of its own and a slow one delays only its own clients.
+ *
+ * No client does: a reply of several packets is kept (amrpc_putrep_keep()) and sent by others, who wait for
+ * its client's credits. While SERVICE_KEEP bytes of such are on their way, or wait to be acknowledged, others are
+ * answered with AMRPC_STD_NOMEM, which is one packet.
  *
  * The file does not hold its namespace, which could never go then; services are stopped first.
  */
@@ -18,6 +21,7 @@
 #include "rpc.h"
 
 #define SERVICE_BATCH	64	/* requests until other works have their turn */
+#define SERVICE_KEEP	(256UL << 10)	/* bytes of replies larger than a packet, kept */
 #define SERVICE_WAIT	10	/* ms until a request is tried again that could not be taken */
 
 struct amrpc_service {
@@ -48,7 +52,7 @@ static void reply(struct amrpc_service *s, u64 handle, const struct amrpc_reques
 	int err;
 
 	iov_iter_kvec(&it, ITER_SOURCE, &v, 1, v.iov_len);
-	err = amrpc_putrep(s->file, &p, v.iov_len, &it);
+	err = amrpc_putrep_keep(s->file, &p, v.iov_len, &it, SERVICE_KEEP);
 	if (!err || err == -ENOENT)
 		return;
 	/* it cannot be sent as it is: say so in its place */

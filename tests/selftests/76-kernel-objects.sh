@@ -41,6 +41,9 @@ done
 for i in 1 2 3 4; do wait ${pids[i]} || fail "fuzz $i: $(tail -3 "$tmp/fuzz$i")"; done
 in_ns b "$tests/kobj_check" "${c[@]}" >"$tmp/check" 2>&1 || fail "afterwards: $(cat "$tmp/check")"
 
+# a client that takes no long reply holds up nobody
+"$AMOEBA_TREE/tests/fuzz/nocredit" || fail "nocredit"
+
 # the namespace goes while it is being asked
 ip netns exec b "$tests/kobj_check" fuzz "${c[1]}" 1000000 9 >/dev/null 2>&1 &
 asking=$!
