@@ -16,6 +16,13 @@
  * bounded here: ALIVE, as often as the server likes, by CALLS_ALIVE; FORWARD is not sent by our
  * servers. So a call ends after at most so many steps when answers to ENQUIRE cease.
  *
+ * Events: amrpc_fsm() takes all there are and acts on the first in its order; what was there besides is
+ * forgotten. So of call->events only that first one is kept, and no event is set while one before it
+ * is. That leaves out what such an event does besides: live falls with NAK, after which none of them
+ * changes it, or stays, for older has not changed; of alive and probe there is then more than there
+ * might be, which only allows more events. REPLY and FAIL both end the call. With a set of bits, as in
+ * the code, there are fifty times as many states and no other ways.
+ *
  * That a signal, CANCEL or the time limit end it at once needs no model: each wait can end so, and
  * here they never help.
  *
@@ -42,17 +49,17 @@
 #define GETREP	2
 #define DONE	3
 
-#define EV_REPLY	1
-#define EV_FAIL		2
-#define EV_NAK		4
-#define EV_NAKRCV	8
-#define EV_ACK		16	/* and ALIVE */
-#define EV_BOUNCED	32
-#define EV_PROBE_BACK	64
-#define EV_LOST		128	/* and UNSAFE */
+/* in the order in which amrpc_fsm() asks for them: what is asked for first makes the rest unseen */
+#define EV_PROBE_BACK	1
+#define EV_ACK		2	/* and ALIVE */
+#define EV_NAKRCV	3
+#define EV_BOUNCED	4
+#define EV_LOST		5	/* and UNSAFE */
+#define EV_NAK		6
+#define EV_FAIL		7	/* and REPLY */
 
 byte state;
-byte events;
+byte events;		/* call->events, or the first of it that counts */
 bit live, older;
 bit probe;		/* call->probe_messid is not 0 */
 byte alive = CALLS_ALIVE;
@@ -62,22 +69,19 @@ bit signal = 1;		/* one the program handles may come; only the first of a call c
 
 #define ASKING	(state == PUTREQ || state == GETREP)
 #define EVENT(e, guard) \
-	:: d_step { ASKING && !(events & e) && guard -> events = events | e }
+	:: d_step { ASKING && events < e && guard -> events = e }
 
 /* a bit twice set is once set: so nothing here can go on for ever by itself */
 active proctype anything()
 {
 end:
 	do
-	EVENT(EV_REPLY, 1)
 	EVENT(EV_FAIL, 1)
-	:: d_step { ASKING && live -> live = 0; older = 0; events = events | EV_NAK }
-	:: d_step { state == PUTREQ && probe -> probe = 0; events = events | EV_NAKRCV }
-	:: d_step { ASKING && !(events & EV_ACK) && alive > 0 -> alive--; events = events | EV_ACK }
-	:: d_step { ASKING && live && !(events & EV_BOUNCED) ->
-		live = older; events = events | EV_BOUNCED }
-	:: d_step { ASKING && live && !(events & EV_LOST) ->
-		live = older; events = events | EV_LOST }
+	:: d_step { ASKING && events < EV_NAK && live -> live = 0; older = 0; events = EV_NAK }
+	:: d_step { state == PUTREQ && events < EV_NAKRCV && probe -> probe = 0; events = EV_NAKRCV }
+	:: d_step { ASKING && events < EV_ACK && alive > 0 -> alive--; events = EV_ACK }
+	:: d_step { ASKING && events < EV_BOUNCED && live -> live = older; events = EV_BOUNCED }
+	:: d_step { ASKING && events < EV_LOST && live -> live = older; events = EV_LOST }
 	EVENT(EV_PROBE_BACK, probe)
 	EVENT(EV_LOST, probe)
 	:: break
@@ -138,11 +142,11 @@ wait:
 	}
 	atomic {
 		if
-		:: ev & (EV_REPLY | EV_FAIL) -> goto ended
+		:: ev == EV_FAIL -> goto ended
 		:: else
 		fi;
 		if
-		:: ev & EV_NAK ->
+		:: ev == EV_NAK ->
 			ev = 0;
 #ifndef MUT_NAKS
 			naks++;
@@ -154,11 +158,11 @@ wait:
 		:: else
 		fi;
 		if
-		:: ev & EV_LOST -> goto lost
+		:: ev == EV_LOST -> goto lost
 		:: else
 		fi;
 		if
-		:: ev & EV_BOUNCED ->
+		:: ev == EV_BOUNCED ->
 			ev = 0;
 			if
 			:: !live -> goto lost		/* our kind */
@@ -172,7 +176,7 @@ wait:
 		:: else
 		fi;
 		if
-		:: ev & EV_NAKRCV ->
+		:: ev == EV_NAKRCV ->
 			ev = 0;
 			if
 			:: tries == 0 -> goto ended
@@ -181,7 +185,7 @@ wait:
 		:: else
 		fi;
 		if
-		:: ev & EV_ACK ->
+		:: ev == EV_ACK ->
 			ev = 0;
 			if
 			:: state == PUTREQ -> state = GETREP
@@ -196,7 +200,7 @@ wait:
 		:: else
 		fi;
 		if
-		:: ev & EV_PROBE_BACK ->
+		:: ev == EV_PROBE_BACK ->
 			ev = 0;
 			if
 			:: probe_located -> goto ended
