@@ -377,8 +377,9 @@ static void one_call(uint64_t slot, uint8_t *out, uint8_t *in)
 	fill(out, t.send.len, slot, 0x5eed);
 	t.recv.addr = (uintptr_t)in;
 	t.recv.len = MAX_DATA;
-	note(BEGUN, slot, 0);
+	/* this order: whoever is killed in between has not called, nor will anybody else */
 	atomic_store(&s->state, CALLING);
+	note(BEGUN, slot, 0);
 	if (ioctl(dev, AMOEBA_TRANS, &t) < 0) {
 		note(IOCTL_ERROR, slot, 0);
 		atomic_fetch_add(&book->ioctl_errors, 1);
