@@ -502,6 +502,7 @@ struct amrpc_call {
 	flip_addr_t		peer;
 	struct amrpc_sent	sent;		/* the last REQUEST, when it is one of several packets */
 	struct task_struct	*sender;	/* sleeps in flip_send_msg(), perhaps */
+	unsigned long		left;		/* the last REQUEST, whole; jiffies */
 	flip_addr_t		forward;
 	struct amoeba_header	rep;
 	struct amrpc_data	data;		/* of the reply */

@@ -301,6 +301,7 @@ int amrpc_call_send(struct amrpc_call *call, const u8 *hdr, size_t hlen, struct 
 	err = flip_send_msg(call->file->ep, hdr, hlen, data, how, tmo);
 	spin_lock_bh(&call->lock);
 	call->sender = NULL;
+	call->left = jiffies;
 	spin_unlock_bh(&call->lock);
 	return err;
 }
@@ -349,6 +350,7 @@ static int make_request(struct amrpc_run *r)
 
 	spin_lock_bh(&call->lock);
 	w.dest = amrpc_fsm_copy(&call->m, r->how.messid, r->hlen + r->len);
+	call->left = jiffies;
 	spin_unlock_bh(&call->lock);
 
 	/* where it was forwarded to they may know less */

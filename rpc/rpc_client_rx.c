@@ -238,6 +238,19 @@ static struct amrpc_call *find_by_messid(struct amrpc_file *f, u32 messid)
 	return NULL;
 }
 
+/*
+ * May what comes back be of a duplicate, and the request executed? The server has what it acknowledged.
+ * And of one that left long ago it may be that its server's machine took it, was started anew and does
+ * not know it any more.
+ */
+static bool may_have_arrived(const struct amrpc_call *call)
+{
+	if (call->m.state == AMRPC_CALL_GETREP || call->events & (AMRPC_EV_ACK | AMRPC_EV_ALIVE))
+		return true;
+	return !call->sender &&
+	       time_after(jiffies, call->left + msecs_to_jiffies(AMRPC_BELIEVE_MS));
+}
+
 /**
  * amrpc_client_undelivered() - a message of a call came back or was never sent
  * @f: file
@@ -253,7 +266,7 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 	struct amrpc_call *call = w ? xa_load(&f->calls, w->from) : find_by_messid(f, rx->messid);
 	enum amrpc_back what = AMRPC_BACK_LOST;
 	unsigned int ev = 0;
-	bool heard;
+	bool late;
 
 	if (!call) {
 		amrpc_count(f->an, DROP_NOCALL);
@@ -264,13 +277,12 @@ void amrpc_client_undelivered(struct amrpc_file *f, const struct amrpc_wire *w,
 	else if (why == FLIP_UNDELIV_R_UNTRUSTED)
 		what = AMRPC_BACK_UNTRUSTED;
 	spin_lock(&call->lock);
-	heard = call->m.state == AMRPC_CALL_GETREP ||
-		call->events & (AMRPC_EV_ACK | AMRPC_EV_ALIVE);
+	late = may_have_arrived(call);
 	if (call->m.state != AMRPC_CALL_DONE && call->peer == rx->dst)
-		ev = amrpc_fsm_back(&call->m, rx->messid, rx->offset, rx->length, what, heard);
+		ev = amrpc_fsm_back(&call->m, rx->messid, rx->offset, rx->length, what, late);
 	if (ev)
 		amrpc_call_event_locked(call, ev);
-	else if (heard && what == AMRPC_BACK_NOTHERE)
+	else if (late && what == AMRPC_BACK_NOTHERE)
 		amrpc_count(f->an, DROP_BOUNCE);
 	spin_unlock(&call->lock);
 }

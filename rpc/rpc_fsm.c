@@ -106,17 +106,18 @@ static unsigned int copy_back(struct amrpc_fsm *m, u32 offset, u32 length, enum 
  * @offset: of the packet in its message
  * @length: of the packet
  * @why: reason
- * @heard: ACK or ALIVE has come
+ * @late: ACK or ALIVE has come, or the copy left more than AMRPC_BELIEVE_MS ago
  *
- * The server has what it acknowledged: another NOTHERE is of a duplicate that came too late, after its
- * process had ended or a router had forgotten the way. Whether it lives ENQUIRE will show.
+ * The server has what it acknowledged, and may have had what left long ago: NOTHERE may be of a duplicate
+ * that came too late, after its process had ended, its machine been started anew or a router forgotten
+ * the way. Whether it lives the next probe will show.
  * Return: the event it is, or 0.
  */
 unsigned int amrpc_fsm_back(struct amrpc_fsm *m, u32 messid, u32 offset, u32 length,
-			    enum amrpc_back why, bool heard)
+			    enum amrpc_back why, bool late)
 {
 	if (messid == m->messid && m->live) {
-		if (m->parted || (why == AMRPC_BACK_NOTHERE && heard))
+		if (m->parted || (why == AMRPC_BACK_NOTHERE && late))
 			return 0;
 		return copy_back(m, offset, length, why);
 	}

@@ -63,6 +63,12 @@
 #define AMRPC_TRIES_INVAL	5	/* this many left: forced FLIP relocation */
 #define AMRPC_NAKS		5	/* then the port is dropped and located again */
 #define AMRPC_BACKS		2	/* forced relocations of a request that came back */
+/*
+ * NOTHERE of a request counts for so long after it left: no machine that has lost its memory is back on
+ * its network sooner, to say NOTHERE of a duplicate of what it executed before; an honest one takes a
+ * round trip.
+ */
+#define AMRPC_BELIEVE_MS	1000
 
 /* the last name a copy can have: those of transactions at the server follow (AMRPC_SERVER_IDX) */
 #define AMRPC_NAME_MAX		0x3fff
@@ -216,7 +222,7 @@ u16 amrpc_fsm_copy(struct amrpc_fsm *m, u32 messid, u32 total);
 void amrpc_fsm_probe(struct amrpc_fsm *m, u32 messid);
 unsigned int amrpc_fsm_nak(struct amrpc_fsm *m, u16 from, u16 server_idx);
 unsigned int amrpc_fsm_back(struct amrpc_fsm *m, u32 messid, u32 offset, u32 length,
-			    enum amrpc_back why, bool heard);
+			    enum amrpc_back why, bool late);
 
 /* parts of the last copy are sent again */
 static inline void amrpc_fsm_part(struct amrpc_fsm *m)

@@ -441,7 +441,7 @@ static void fsm_backs(struct kunit *test)
 		enum amrpc_back why;
 		unsigned int ev;
 		struct amrpc_fsm after;
-		bool heard;
+		bool late;
 	} backs[] = {
 		{ "one packet", M(PUTREQ, LIVE), 100, 0, 56, AMRPC_BACK_NOTHERE,
 		  AMRPC_EV_BOUNCED, M(PUTREQ, .bounced = 56) },
@@ -467,6 +467,12 @@ static void fsm_backs(struct kunit *test)
 		  0, M(GETREP, LIVE), true },
 		{ "acknowledged just now", M(PUTREQ, LIVE), 100, 0, 56, AMRPC_BACK_NOTHERE,
 		  0, M(PUTREQ, LIVE), true },
+		{ "left too long ago", M(PUTREQ, LIVE), 100, 0, 56, AMRPC_BACK_NOTHERE,
+		  0, M(PUTREQ, LIVE), true },
+		{ "left too long ago, of another network", M(PUTREQ, LIVE), 100, 0, 56,
+		  AMRPC_BACK_UNTRUSTED, AMRPC_EV_UNSAFE, M(PUTREQ), true },
+		{ "a probe, long after the request", M(PUTREQ, LIVE, .probe = 200), 200, 0, 24,
+		  AMRPC_BACK_NOTHERE, AMRPC_EV_PROBE_BACK, M(PUTREQ, LIVE, .probe = 200), true },
 		{ "acknowledged, but FLIP has not sent it", M(GETREP, LIVE, .older = true), 100, 0,
 		  56, AMRPC_BACK_LOST, AMRPC_EV_LOST, M(GETREP, LIVE, .older = true), true },
 		{ "ENQUIRE", M(GETREP, LIVE, .probe = 200), 200, 0, 24, AMRPC_BACK_NOTHERE,
@@ -493,7 +499,7 @@ static void fsm_backs(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, backs[i].ev,
 				    amrpc_fsm_back(&m, backs[i].messid, backs[i].offset,
 						   backs[i].length, backs[i].why,
-						   backs[i].heard),
+						   backs[i].late),
 				    "back: %s", backs[i].name);
 		check_machine(test, backs[i].name, &backs[i].after, &m);
 	}

@@ -71,7 +71,7 @@
 	X(DROP_QUEUE, "drop_queue", "queue of the server full: refused")		\
 	X(DROP_USER, "drop_user", "too many requests of or for one user wait: refused")	\
 	X(DROP_PROTO, "drop_proto", "message makes no sense in this state")		\
-	X(DROP_BOUNCE, "drop_bounce", "NOTHERE of a request that was acknowledged before")	\
+	X(DROP_BOUNCE, "drop_bounce", "NOTHERE of a request acknowledged before, or sent long ago")	\
 	X(DROP_STALE_NAK, "drop_stale_nak", "refusal of an older copy")			\
 	X(DROP_WIDE, "drop_wide", "wide header with bytes that must be zero")		\
 	X(DROP_MISSING, "drop_missing", "asked for parts of what is not kept")		\

@@ -63,6 +63,7 @@ bit done[2];		/* struct amrpc_kid: the bit of this tid */
 byte refused[2];	/* and struct amrpc_nak: copies up to this one; MUT_NAK_EXACT: a set */
 byte replied;		/* set: addresses whose program got it, so that a REPLY may come */
 bit restarted;		/* machine 0 */
+bit late;		/* the last copy left long ago: before machine 0 that has it was started anew */
 bit used;		/* a copy has gone to address 1 */
 
 byte executed;
@@ -112,7 +113,7 @@ byte verdict;
 	ONCE(v != V_OK || executed == 1); \
 	HONEST(v != V_NO || executed == 0); \
 	state = DONE; live = 0; older = 0; reply = 0; peer = 0; req_dest = 0; came_back = 0; \
-	bounced = 0; naks = 0; replied = 0
+	bounced = 0; naks = 0; replied = 0; late = 0
 
 #define WAITED	(verdict == V_NONE)
 
@@ -242,7 +243,9 @@ end:
 	SERVER(1)
 	/* machine 0 is started anew; had 1 been there before, both were gone and nothing could follow */
 	:: d_step { !restarted && !used ->
-		restarted = 1; queued[0] = 0; done[0] = 0; refused[0] = 0 }
+		restarted = 1; queued[0] = 0; done[0] = 0; refused[0] = 0;
+		/* no machine is back so fast; of what was not accepted it does not matter */
+		late = (WAITED && accepted & B(copies) && MACHINE(to[copies]) == 0 -> 1 : late) }
 	od
 }
 
@@ -275,9 +278,10 @@ end:
  * The network's promise: of a copy that was accepted some packet does not come back, and what came
  * back whole is not accepted any more. That the address of a process that has ended lingers keeps it
  * (rpc_file.c): a duplicate meets its window for as long as it may be under way. ACKED takes the
- * promise back once ACK or ALIVE has come, LATE_BOUNCE altogether.
+ * promise back once ACK or ALIVE has come, LATE_BOUNCE altogether. And it does not hold of what a
+ * machine had that was started anew: but then AMRPC_BELIEVE_MS are over, too.
  */
-#define KEPT(i)		(!(accepted & B(copies)) || (came_back | B(i)) != B(PACKETS) - 1)
+#define KEPT(i)		(late || !(accepted & B(copies)) || (came_back | B(i)) != B(PACKETS) - 1)
 #ifdef LATE_BOUNCE
 #define MAY_BACK(i)	1
 #define WITHDRAWN(c)	skip
@@ -290,11 +294,13 @@ end:
 #endif
 #endif
 
-/* amrpc_fsm_back(): what was acknowledged has not come back */
+/* may_have_arrived(): what was acknowledged, or left long ago, is not taken for undelivered */
 #ifdef MUT_ACKED
 #define BELIEVED	ASKING
-#else
+#elif defined(MUT_LATE)
 #define BELIEVED	(state == PUTREQ)
+#else
+#define BELIEVED	(state == PUTREQ && !late)
 #endif
 
 #ifdef MUT_BOUNCE_PACKET
@@ -431,6 +437,7 @@ resend:	/* amrpc_fsm_copy(), and the sending */
 		name[copies] = req_dest;
 		came_back = 0;
 		bounced = 0;
+		late = 0;
 		live = 1
 	}
 	atomic {
