@@ -381,6 +381,23 @@ static void flip_kunit_reass(struct kunit *test)
 	KUNIT_EXPECT_GE(test, (u64)atomic64_read(&flip_ns(&init_net)->reass_bytes),
 			before + m->charge);
 	flip_msg_free(m);
+	/* complete is not yet read: no other begins until its reader says so */
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 34, 0, 1000, 2000));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 34, 1000, 1000, 2000));
+	flip_reass_big_done(r);
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 35, 0, 1000, 2000));
+	m = flip_kunit_give(test, r, 35, 1000, 1000, 2000);
+	KUNIT_EXPECT_NOT_NULL(test, m);
+	flip_msg_free(m);
+	flip_reass_big_done(r);
+	/* one that becomes large with what its packets take besides, 900 bytes in three of them */
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 36, 0, 300, 900));
+	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 36, 300, 300, 900));
+	m = flip_kunit_give(test, r, 36, 600, 300, 900);
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	KUNIT_EXPECT_GT(test, m->charge, 1000);
+	flip_msg_free(m);
+	flip_reass_big_done(r);
 	flip_reass_big(r, false);
 	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 33, 0, 1000, 2000));
 	KUNIT_EXPECT_NULL(test, flip_kunit_give(test, r, 33, 1000, 1000, 2000));

@@ -21,9 +21,12 @@
  * A reassembler has a spinlock of its own; the packets of one message are put on its list under
  * it. Partial messages are few (max_msgs), so they are a list, the one added to last in front.
  * Their memory is bounded twice: by the reassembler in payload, by the namespace in truesize, which
- * is counted in 64 bits. A message larger than the whole of the reassembler's limit may be
- * bounded by the namespace and its owner's memory cgroup alone, one at a time, and then stays charged
- * to both until it has been read. One timer per reassembler runs while there are partial messages.
+ * is counted in 64 bits. A message larger than the whole of the reassembler's limit, in payload or, as soon as it
+ * has grown so much, in memory, may be bounded by the namespace and its owner's memory cgroup alone, one at
+ * a time, and then stays charged to both until it has been read. There is one place for such a message
+ * (->has_big): taken under the lock with its first packet, it goes over to the complete message, whose owner
+ * gives it back (flip_reass_big_done()). So a second one cannot begin between the end of the first and its
+ * way into a queue. One timer per reassembler runs while there are partial messages.
  */
 #include <linux/export.h>
 #include <linux/slab.h>
@@ -89,15 +92,15 @@ struct flip_reass {
 static void flip_partial_uncharge(struct flip_reass *r, struct flip_partial *p)
 {
 	r->n_msgs--;
-	if (p->big)
-		r->has_big = false;
-	else
+	if (!p->big)
 		r->bytes -= p->bytes;
-	/* a large one stays charged until somebody has read it */
+	/* a large one stays charged, and the only one, until somebody has read it */
 	if (p->big && p->msg && p->next == p->msg->rx.total) {
 		p->msg->charge = p->truesize;
 		return;
 	}
+	if (p->big)
+		WRITE_ONCE(r->has_big, false);
 	atomic64_sub(p->truesize, &r->ns->reass_bytes);
 	if (p->big && r->ops)
 		r->ops->uncharge(r->owner, p->truesize);
@@ -279,6 +282,13 @@ void flip_reass_big(struct flip_reass *r, bool allow)
 }
 EXPORT_SYMBOL_GPL(flip_reass_big);
 
+/* the owner of a large message is done with it; any context, also under the lock of the owner */
+void flip_reass_big_done(struct flip_reass *r)
+{
+	WRITE_ONCE(r->has_big, false);
+}
+EXPORT_SYMBOL_GPL(flip_reass_big_done);
+
 void flip_reass_uncharge(struct net *net, u64 charge)
 {
 	atomic64_sub(charge, &flip_ns(net)->reass_bytes);
@@ -355,13 +365,31 @@ static enum flip_early_verdict flip_partial_put(struct flip_partial *p, struct s
 	return FLIP_EARLY_KEPT;
 }
 
+/*
+ * Small in payload, but with its packets' overhead more than the owner may keep: it would be refused when it is
+ * complete. It becomes a large one, if there is none; false: it may not.
+ */
+static bool flip_partial_enlarge(struct flip_reass *r, struct flip_partial *p)
+{
+	if (r->ops && !r->ops->charge(r->owner, p->truesize))
+		return false;
+	r->bytes -= p->bytes;
+	p->big = true;
+	WRITE_ONCE(r->has_big, true);
+	return true;
+}
+
 /* memory for one more packet; FLIP_STAT_NONE: there is */
 static enum flip_stat flip_reass_charge(struct flip_reass *r, struct flip_partial *p,
 					const struct sk_buff *skb)
 {
+	u64 most = READ_ONCE(r->max_bytes);
 	struct flip_ns *ns = r->ns;
 
-	if (!p->big && r->bytes + skb->len > READ_ONCE(r->max_bytes))
+	if (!p->big && p->truesize + skb->truesize > most && READ_ONCE(r->may_big) &&
+	    !READ_ONCE(r->has_big) && !flip_partial_enlarge(r, p))
+		return FLIP_DROP_REASS_CGROUP;
+	if (!p->big && r->bytes + skb->len > most)
 		return FLIP_DROP_REASS_BYTES;
 	if (atomic64_add_return(skb->truesize, &ns->reass_bytes) >
 	    READ_ONCE(ns->tune.reass_bytes)) {
@@ -427,13 +455,14 @@ static enum flip_stat flip_reass_take(struct flip_reass *r, struct sk_buff *skb,
 		if (r->n_msgs >= r->max_msgs && !flip_reass_make_room(r))
 			return FLIP_DROP_REASS_MSGS;
 		big = rx->total > READ_ONCE(r->max_bytes);
-		if (big && (!READ_ONCE(r->may_big) || r->has_big))
+		if (big && (!READ_ONCE(r->may_big) || READ_ONCE(r->has_big)))
 			return FLIP_DROP_REASS_BYTES;
 		p = flip_partial_make(r, rx);
 		if (!p)
 			return FLIP_DROP_NOMEM;
 		p->big = big;
-		r->has_big |= big;
+		if (big)
+			WRITE_ONCE(r->has_big, true);
 		first = true;
 	}
 	if (rx->total != p->msg->rx.total)

@@ -181,6 +181,7 @@ static int flip_sock_make_ep(struct sock *sk, flip_addr_t priv)
 	if (!reass)
 		return -ENOMEM;
 	flip_reass_owned(reass, &flip_sock_reass_owner, sk);
+	flip_reass_big(reass, true);
 	fs->reass = reass;	/* the first upcall may come before we are back */
 	ep = flip_ep_create(sock_net(sk), priv, &flip_sock_ep_ops, THIS_MODULE, sk);
 	if (IS_ERR(ep)) {
@@ -376,9 +377,10 @@ static int flip_sock_release(struct socket *sock)
 	if (fs->ep) {
 		flip_later_stop(&fs->later);
 		flip_ep_destroy(fs->ep);	/* no upcall from here on */
+		/* a large message gives its place back */
+		skb_queue_purge(&sk->sk_receive_queue);
 		flip_reass_destroy(fs->reass);
 	}
-	skb_queue_purge(&sk->sk_receive_queue);
 	sock_put(sk);
 	return 0;
 }
@@ -436,7 +438,6 @@ static int flip_sock_create(struct net *net, struct socket *sock, int protocol, 
 	fs->reass = NULL;
 	fs->recvinfo = false;
 	fs->bcast = false;
-	fs->big_unread = false;
 	flip_later_init(&fs->later);
 	fs->opts = (struct flip_sock_opts){ .hops = FLIP_MAX_HOPS, .ltime = FLIP_LOCATE_MS };
 	return 0;

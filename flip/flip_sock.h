@@ -22,7 +22,6 @@ struct flip_sock {
 	struct flip_later	later;
 	bool			recvinfo;
 	bool			bcast;
-	bool			big_unread;	/* larger than the buffer, in the queue */
 };
 
 /* skb->cb of what waits in the receive queue */

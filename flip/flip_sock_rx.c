@@ -114,20 +114,19 @@ static void flip_sock_rfree(struct sk_buff *skb)
 	flip_sock_uncharge(sk, skb->truesize);
 }
 
-/* memory of a message larger than the buffer */
-static void flip_sock_big_uncharge(struct sock *sk, u64 charge)
+/* a message larger than the buffer has gone: its memory, and the place, for the next may come */
+static void flip_sock_big_done(struct sock *sk, u64 charge)
 {
 	flip_reass_uncharge(sock_net(sk), charge);
 	flip_sock_uncharge(sk, charge);
+	flip_reass_big_done(flip_sk(sk)->reass);
 }
 
-/* a message larger than the buffer goes: the next may come */
 static void flip_sock_big_free(struct sk_buff *skb)
 {
 	struct sock *sk = skb->sk;
 
-	flip_sock_big_uncharge(sk, flip_sock_cb(skb)->charge);
-	WRITE_ONCE(flip_sk(sk)->big_unread, false);
+	flip_sock_big_done(sk, flip_sock_cb(skb)->charge);
 	flip_sock_rfree(skb);
 }
 
@@ -146,8 +145,6 @@ static bool flip_sock_queue(struct sock *sk, struct sk_buff *skb, bool big)
 	skb->destructor = big ? flip_sock_big_free : flip_sock_rfree;
 	atomic_add(skb->truesize, &sk->sk_rmem_alloc);
 	sk_mem_charge(sk, skb->truesize);
-	if (big)
-		WRITE_ONCE(flip_sk(sk)->big_unread, true);
 	__skb_queue_tail(queue, skb);
 	ok = true;
 out:
@@ -170,7 +167,6 @@ static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const str
 		whole = *rx;
 	} else {
 		flip_reass_limit(fs->reass, READ_ONCE(sk->sk_rcvbuf));
-		flip_reass_big(fs->reass, !READ_ONCE(fs->big_unread));
 		m = flip_reass_add(fs->reass, skb, rx);
 		if (!m)
 			return;
@@ -179,7 +175,7 @@ static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const str
 		skb = flip_sock_join(ns, m);
 		if (!skb) {
 			if (charge)
-				flip_sock_big_uncharge(sk, charge);
+				flip_sock_big_done(sk, charge);
 			return;
 		}
 	}
@@ -202,7 +198,7 @@ static void flip_sock_receive(struct flip_ep *ep, struct sk_buff *skb, const str
 	return;
 drop:
 	if (charge)
-		flip_sock_big_uncharge(sk, charge);
+		flip_sock_big_done(sk, charge);
 	flip_drop(ns, NULL, skb, why);
 }
 

@@ -332,9 +332,13 @@ void flip_reass_destroy(struct flip_reass *r);	/* process context; waits for its
 /**
  * flip_reass_big() - may a message come in that is larger than max_bytes?
  * @r: reassembler
- * @allow: one at a time, within net.flip.reass_bytes; it stays charged when it is whole
+ * @allow: one at a time, within net.flip.reass_bytes; it stays charged when it is whole, and the only one until
+ *	flip_reass_big_done()
  */
 void flip_reass_big(struct flip_reass *r, bool allow);
+
+/* a message with a charge has been freed: another may come. Before flip_reass_destroy(); any context */
+void flip_reass_big_done(struct flip_reass *r);
 
 #define FLIP_REASS_ASK		128	/* ranges asked for at once */
 #define FLIP_REASS_ASK_MS	20	/* nothing came for so long: reordering is over */

@@ -41,6 +41,32 @@ for i in 1 2 3 4; do
 	wait "${pids[i - 1]}" || fail "sender $i of four: $(cat "$tmp/p$i")"
 done
 
+# a buffer of 100000 bytes: what does not fit in because of its packets' overhead is a large message, too,
+# and two that come at once are two or, counted, one
+receiver b "$tmp/tiny" count 100000 echo 1 timeout 1000000 rcvbuf 50000
+tiny=$address
+for len in 30000 50000 70000 80000 90000 99999 100000 100001 150000; do
+	check "$len bytes into a small buffer" in_ns a "$tool" ping "$tiny" $len 2 timeout 10000
+done
+receiver b "$tmp/tiny2" count 100000 timeout 1000000 rcvbuf 50000
+tiny=$address
+was=$(($(stat b drop_reass_bytes) + $(stat b drop_sock_rcvbuf)))
+pids=()
+for i in 1 2 3 4; do
+	in_ns a "$tool" send "$tiny" $((200000 + i)) count 10 >"$tmp/p$i" 2>&1 &
+	pids+=($!)
+done
+for i in 1 2 3 4; do
+	wait "${pids[i - 1]}" || fail "sender $i of four: $(cat "$tmp/p$i")"
+done
+ended() { check "the end" in_ns a "$tool" send "$tiny" 10; grep -q '^len 10 ' "$tmp/tiny2"; }
+wait_for 10 ended || fail "nothing comes any more"
+got=$(grep -c '^len 20000[1-4] ' "$tmp/tiny2")
+dropped=$(($(stat b drop_reass_bytes) + $(stat b drop_sock_rcvbuf) - was))
+[ "$got" -ge 1 ] && { [ "$got" = 40 ] || [ "$dropped" -gt 0 ]; } ||
+	fail "$got of 40 large messages came, $dropped packets were dropped"
+grep -q DAMAGED "$tmp/tiny2" && fail "damaged"
+
 # an address named by its private one: facts 1.11
 receiver b "$tmp/known" bind 0102030405060700 count 1 timeout 60000
 expect "one-way of a private address" "$address" d70d52d1b9d01900
