@@ -19,10 +19,15 @@ need_flip
 [ -c /dev/amoeba ] || modprobe amoeba || { echo "FAIL: modprobe amoeba"; exit 1; }
 fuzz=$tests/flip_fuzz
 seed=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+# how many, and how long an honest sender pauses: where a frame takes milliseconds, honest ones every
+# 50 ms would be all there is
 case $KERNEL in
-uml-debug) frames=${FRAMES:-1000000} ;;
-*) frames=${FRAMES:-20000} ;;
+uml-debug) frames=${FRAMES:-1000000} gap=50 rate=100 ;;
+*-debug) frames=${FRAMES:-20000} gap=1000 rate=2 ;;
+*) frames=${FRAMES:-20000} gap=50 rate=100 ;;
 esac
+# a record of every allocation is a third of what a frame costs, and nobody looks for leaks here
+[ ! -w /sys/kernel/debug/kmemleak ] || echo off >/sys/kernel/debug/kmemleak
 getport=746573740000 putport=5884075ce686		# of b
 getport2=677270000000 putport2=99fed83a4000		# of r
 max_routes=2000 max_neighbours=500
@@ -32,21 +37,25 @@ ns x r a b
 ip link add name vx netns x type veth peer name vr netns r
 ip -n x link set vx up
 ip -n r link set vr up
+# no mounts for each
+in_ns() { local n=$1; shift; nsenter --net="/run/netns/$n" "$@"; }
 in_ns r sysctl -q net.flip.max_routes=$max_routes net.flip.max_neighbours=$max_neighbours \
-	net.flip.reass_bytes=8000000 net.flip.locate_queue_bytes=1000000 || fail "sysctl"
+	net.flip.reass_bytes=8000000 net.flip.locate_queue_bytes=1000000 \
+	net.flip.locate_rate=$rate || fail "sysctl"
 add_net r vr
 link r ra a e0
 link r rb b e0
-mac=$(in_ns r cat /sys/class/net/vr/address)
+mac=$(ip -n r -br link show vr)
+mac=$(grep -o '..:..:..:..:..:..' <<<"$mac" | head -1)
 
 # what is shot at: servers on r, and some behind it
-receiver r "$tmp/target" echo 2 count 100000000 timeout 1000000 ltime 100
+receiver r "$tmp/target" echo 2 count 100000000 quiet 1 timeout 1000000 ltime 100
 target=$address
 # answers everything, so that large messages go to who gives credits as it pleases
-receiver r "$tmp/mirror" echo 1 count 100000000 timeout 1000000 ltime 50 patience 50
-receiver r "$tmp/group" bind 1111111111111100 bcast 1 count 100000000 timeout 1000000
+receiver r "$tmp/mirror" echo 1 count 100000000 quiet 1 timeout 1000000 ltime 50 patience 50
+receiver r "$tmp/group" bind 1111111111111100 bcast 1 count 100000000 quiet 1 timeout 1000000
 group=$address
-receiver b "$tmp/behind" echo 2 count 100000000 timeout 1000000 ltime 100
+receiver b "$tmp/behind" echo 2 count 100000000 quiet 1 timeout 1000000 ltime 100
 behind=$address
 ip netns exec r "$tests/rpc_server" getport=$getport2 echo=1 count=0 >"$tmp/server2" 2>&1 &
 background+=($!)
@@ -57,23 +66,21 @@ wait_for 10 grep -q ready "$tmp/server" && wait_for 10 grep -q ready "$tmp/serve
 addresses() { in_ns "$1" "$nl" dump addr-get | sed -n "s/^address=\([0-9a-f]*\) .*/$2 \1/p"; }
 aims="$(addresses r own) $(addresses b other) port $putport port $putport2"
 # nobody tells the liar of these
-receiver r "$tmp/quiet" echo 2 count 100000000 timeout 1000000 ltime 100
+receiver r "$tmp/quiet" echo 2 count 100000000 quiet 1 timeout 1000000 ltime 100
 quiet=$address
-receiver b "$tmp/quiet2" echo 2 count 100000000 timeout 1000000 ltime 100
+receiver b "$tmp/quiet2" echo 2 count 100000000 quiet 1 timeout 1000000 ltime 100
 quiet2=$address
 
 # honest work without end, of three kinds: lines of what became of it
 honest()
 {
-	while [ -e "$tmp/go" ]; do
-		ip netns exec a "$tool" flow "$1" "$2" 20 step 1 gap 50 timeout 1000 ltime 2000 inval 1
-	done >"$3" 2>&1
+	ip netns exec a "$tool" flow "$1" "$2" 20 step 1 gap $gap timeout 1000 ltime 2000 inval 1 \
+		while "$tmp/go" >"$3" 2>&1
 }
 calls()
 {
-	while [ -e "$tmp/go" ]; do
-		ip netns exec a "$tests/rpc_client" port=$1 count=20 gap_ms=50 locate_ms=5000 2>&1
-	done >"$2"
+	ip netns exec a "$tests/rpc_client" port=$1 count=20 gap_ms=$gap locate_ms=5000 \
+		while="$tmp/go" >"$2" 2>&1
 }
 ping_all()
 {
@@ -108,16 +115,18 @@ cat "$tmp/fuzz"
 info=$(in_ns r "$nl" info-get)
 rm "$tmp/go"
 wait "${workers[@]}"
-value() { sed "s/.* $1=\([0-9]*\).*/\1/" <<<"$info"; }
+value() { [[ $info =~ \ $1=([0-9]+) ]] && echo "${BASH_REMATCH[1]}"; }
 [ "$(value routes)" -le $max_routes ] || fail "$(value routes) routes"
 [ "$(value neighbours)" -le $max_neighbours ] || fail "$(value neighbours) neighbours"
 echo "meanwhile, answered: $(share "$tmp/h1" 0) at r, $(share "$tmp/h2" 0) behind it"
 share "$tmp/h1" 90 >/dev/null || fail "at r only $(share "$tmp/h1" 90)"
 share "$tmp/h2" 75 >/dev/null || fail "behind r only $(share "$tmp/h2" 75)"
 for f in h3 h4; do
-	good=$(grep -c '^call .* verdict 0 ' "$tmp/$f") all=$(grep -c '^call ' "$tmp/$f")
-	echo "calls: $good of $all$(grep '^call ' "$tmp/$f" | grep -v ' verdict 0 ' |
-		sed 's/^call [0-9]* \(verdict -*[0-9]*\).*/, \1/' | sort | uniq -c | tr -s ' \n' ' ')"
+	read -r good all others < <(awk '/^call / { n[$3 " " $4]++; all++ } END {
+		printf "%d %d", n["verdict 0"], all
+		for (v in n) if (v != "verdict 0") printf " %d %s", n[v], v
+		print "" }' "$tmp/$f")
+	echo "calls: $good of $all $others"
 	[ $((good * 10)) -ge $((all * 9)) ] && [ "$good" -ge 10 ] || fail "$good of $all calls"
 done
 # a socket takes in so many messages at once: those of the liar that were never complete die after 4 s

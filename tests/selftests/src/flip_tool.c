@@ -14,7 +14,8 @@
  * of them, 1), gap MS, step N (each message so many bytes longer than the one before), spread N
  * (messages take turns between N addresses from DST on), keep 1 (go on after a refused message),
  * inval 1 (flow: look for the destination anew after an answer that did not come), patience MS (how
- * long a message may take to leave).
+ * long a message may take to leave), quiet 1 (recv: say nothing of what comes), while FILE (flow: begin
+ * again after COUNT messages as long as FILE is there, one line for each such round).
  * A message of LEN bytes is filled with a pattern that recv and ping check. DST "all" broadcasts
  * with protocol number 0x7465.
  */
@@ -26,8 +27,8 @@
 #include <unistd.h>
 
 static long count = 1, timeout_ms = 60000, echo, bcast, rcvbuf, ltime = -1, hops, flags, members;
-static long wait_ms, gap_ms, errors = 1, step, spread, keep, inval, patience;
-static const char *private_address;
+static long wait_ms, gap_ms, errors = 1, step, spread, keep, inval, patience, silent;
+static const char *private_address, *go;
 
 static void fail(const char *what)
 {
@@ -258,10 +259,12 @@ static int do_recv(void)
 		}
 		if (!(bcast && r.len >= 4 && !memcmp(buf, "\0\0te", 4)))
 			bad |= wrong(buf, r.len);
-		printf("len %zd from %s to %s network %u hops %u flags 0x%x%s\n", r.len,
-		       to_hex(r.from.sflip_addr), to_hex(r.info.dst), r.from.sflip_network,
-		       r.info.hops, r.info.flags, bad ? " DAMAGED" : "");
-		fflush(stdout);
+		if (!silent) {
+			printf("len %zd from %s to %s network %u hops %u flags 0x%x%s\n", r.len,
+			       to_hex(r.from.sflip_addr), to_hex(r.info.dst), r.from.sflip_network,
+			       r.info.hops, r.info.flags, bad ? " DAMAGED" : "");
+			fflush(stdout);
+		}
 		/* nobody may make us talk to ourselves; whoever asked may have gone */
 		if (!echo || !memcmp(r.from.sflip_addr, own, 8))
 			continue;
@@ -376,19 +379,15 @@ static enum fate answer_to(int fd, const uint8_t *out, uint8_t *in, size_t len, 
 	}
 }
 
-static int do_flow(const char *dst, size_t len, long n)
+/* @n messages, each longer than the one before; true: a wrong answer came */
+static int flow(int fd, const uint8_t base[8], uint8_t *out, uint8_t *in, size_t len, long n)
 {
 	size_t size = len + n * step + 1;
-	uint8_t base[8], to[8], *out = malloc(size), *in = malloc(size);
 	double begin, last, longest = 0;
 	long i, fates[FATES] = {};
-	int fd = open_socket();
 	enum fate fate = ANSWERED;
+	uint8_t to[8];
 
-	if (!out || !in)
-		fail("no memory");
-	set_patience(fd, timeout_ms);
-	to_bytes(dst, base);
 	last = begin = now();
 	for (i = 0; i < n; i++, len += step) {
 		if (i && gap_ms)
@@ -412,7 +411,24 @@ static int do_flow(const char *dst, size_t len, long n)
 	printf("sent %ld answered %ld lost %ld bounced %ld refused %ld wrong %ld ", n,
 	       fates[ANSWERED], fates[LOST], fates[BOUNCED], fates[REFUSED], fates[WRONG]);
 	printf("interrupted %.0f took %.0f ms\n", longest, now() - begin);
+	fflush(stdout);
 	return !!fates[WRONG];
+}
+
+static int do_flow(const char *dst, size_t len, long n)
+{
+	size_t size = len + n * step + 1;
+	uint8_t base[8], *out = malloc(size), *in = malloc(size);
+	int fd = open_socket(), bad = 0;
+
+	if (!out || !in)
+		fail("no memory");
+	set_patience(fd, timeout_ms);
+	to_bytes(dst, base);
+	do
+		bad |= flow(fd, base, out, in, len, n);
+	while (go && !access(go, F_OK));
+	return bad;
 }
 
 static void options(char **arg)
@@ -426,7 +442,7 @@ static void options(char **arg)
 		{ "hops", &hops }, { "flags", &flags }, { "members", &members },
 		{ "wait", &wait_ms }, { "gap", &gap_ms }, { "errors", &errors },
 		{ "step", &step }, { "spread", &spread }, { "keep", &keep }, { "inval", &inval },
-		{ "patience", &patience },
+		{ "patience", &patience }, { "quiet", &silent },
 	};
 	size_t i;
 
@@ -435,6 +451,10 @@ static void options(char **arg)
 			fail("option without a value");
 		if (!strcmp(arg[0], "bind")) {
 			private_address = arg[1];
+			continue;
+		}
+		if (!strcmp(arg[0], "while")) {
+			go = arg[1];
 			continue;
 		}
 		for (i = 0; i < sizeof(names) / sizeof(*names); i++)

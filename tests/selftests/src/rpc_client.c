@@ -4,12 +4,13 @@
  *
  *   rpc_client port=HEX [sig= check= object= rights= site= command= extra= offset= size=]
  *              [data=FILE] [room=BYTES] [out=FILE] [count=N] [gap_ms=MS]
- *              [locate_ms=MS] [timeout_ms=MS] [flags=N] [usr1=1]
+ *              [locate_ms=MS] [timeout_ms=MS] [flags=N] [usr1=1] [while=FILE]
  *
  * Makes @count calls, each beginning @gap_ms after the one before began or when that has ended,
  * whichever is later. One line each: "call N verdict V ms T rep_len L out_flags F" and the reply
  * header; RPC_SOCKET=1 in the environment: through a socket instead of the device. out=FILE keeps the data of the last reply. Status 0 however the calls end, 1 when an
  * ioctl gives an errno ("call N errno E"). usr1=1: handles SIGUSR1 and prints "signal" when it does.
+ * while=FILE: @count calls again and again as long as the file is there.
  */
 #include "rpc_tool.h"
 
@@ -62,11 +63,11 @@ int main(int argc, char **argv)
 {
 	bool through_socket = getenv("RPC_SOCKET");
 	struct amoeba_trans t, proto = { 0 };
-	const char *v, *out = NULL;
+	const char *v, *out = NULL, *go = NULL;
 	size_t len = 0, room = 0;
 	uint8_t *data = NULL, *reply;
 	double gap = 0, start, next = 0;
-	unsigned int count = 1;
+	unsigned int count = 1, n = 0, end;
 	int fd, status = 0;
 
 	rpc_name = "rpc_client";
@@ -89,6 +90,8 @@ int main(int argc, char **argv)
 			proto.timeout_ms = strtoul(v, NULL, 0);
 		else if ((v = rpc_arg(argv[i], "usr1")))
 			signal(SIGUSR1, on_signal);
+		else if ((v = rpc_arg(argv[i], "while")))
+			go = v;
 		else if ((v = rpc_arg(argv[i], "flags")))
 			proto.flags = strtoul(v, NULL, 0);
 		else
@@ -104,7 +107,9 @@ int main(int argc, char **argv)
 	proto.recv.addr = (uintptr_t)reply;
 	proto.recv.len = room;
 
-	for (unsigned int n = 0; n < count; n++) {
+	end = count;
+again:
+	for (; n < end; n++) {
 		rpc_sleep_ms(next - rpc_ms());
 		start = rpc_ms();
 		next = start + gap;
@@ -121,5 +126,8 @@ int main(int argc, char **argv)
 		if (out && t.verdict == AMOEBA_RPC_OK)
 			rpc_save(out, reply, t.rep_len < room ? t.rep_len : room);
 	}
+	end += count;
+	if (go && !access(go, F_OK))
+		goto again;
 	return status;
 }
