@@ -138,6 +138,17 @@ struct amrpc_place {
 	struct amrpc_sender	*sender;
 };
 
+/*
+ * Most machines are clients and servers of a few ports: of those with the same low bits the one that came last
+ * is at hand without its hash table. Set and cleared under the lock of the table.
+ */
+#define AMRPC_FRONT	64
+
+static inline unsigned int amrpc_front(u64 key)
+{
+	return (u32)(key ^ key >> 32) % AMRPC_FRONT;
+}
+
 struct amrpc_net {
 	struct net		*net;
 	u8			kid[8];
@@ -148,6 +159,9 @@ struct amrpc_net {
 	struct rhashtable	txs;
 	struct rhashtable	locs;
 	struct rhashtable	kids;
+	struct amrpc_port	*port_front[AMRPC_FRONT];
+	struct amrpc_loc	*loc_front[AMRPC_FRONT];
+	struct amrpc_kid	*kid_front[AMRPC_FRONT];
 	spinlock_t		ports_lock;	/* insert and remove of ports */
 	spinlock_t		locs_lock;	/* lru, nr_locs */
 	struct list_head	locs_lru;
@@ -389,6 +403,7 @@ struct amrpc_file {
 	atomic_t		next_handle;	/* generation of handles */
 	spinlock_t		lock;		/* listens, waiters, dead */
 	struct list_head	listens;
+	struct amrpc_listen	*recent;	/* the one found last */
 	unsigned int		nr_listens;
 	struct list_head	waiters;	/* threads in getreq that have a cookie */
 	bool			dead;
@@ -839,6 +854,8 @@ struct amrpc_tx *amrpc_tx_find(struct amrpc_net *an, flip_addr_t peer, u32 tid);
 int amrpc_tx_hash(struct amrpc_tx *tx);
 void amrpc_tx_unhash(struct amrpc_tx *tx);
 void amrpc_tx_finish(struct amrpc_tx *tx, bool lost);
+unsigned int amrpc_tx_end(struct amrpc_tx *tx, bool lost);
+void amrpc_tx_ended(struct amrpc_tx *tx, unsigned int how);
 bool amrpc_tx_withdraw(struct amrpc_tx *tx);
 void amrpc_tx_send(struct amrpc_tx *tx, u8 type, u8 wflags, u32 fflags, u32 ltime);
 void amrpc_txs_hurry(const struct amrpc_file *f);

@@ -31,6 +31,16 @@ static const struct rhashtable_params loc_params = {
 	.automatic_shrinking = true,
 };
 
+/* under rcu_read_lock() */
+static struct amrpc_loc *loc_lookup(struct amrpc_net *an, u64 port)
+{
+	struct amrpc_loc *loc = READ_ONCE(an->loc_front[amrpc_front(port)]);
+
+	if (loc && loc->port == port)
+		return loc;
+	return rhashtable_lookup(&an->locs, &port, loc_params);
+}
+
 static void loc_put(struct amrpc_loc *loc)
 {
 	if (refcount_dec_and_test(&loc->ref))
@@ -51,6 +61,8 @@ static struct amrpc_loc *evict(struct amrpc_net *an)
 			list_del_init(&loc->lru);
 			loc->hashed = false;
 			rhashtable_remove_fast(&an->locs, &loc->node, loc_params);
+			if (an->loc_front[amrpc_front(loc->port)] == loc)
+				WRITE_ONCE(an->loc_front[amrpc_front(loc->port)], NULL);
 			an->nr_locs--;
 			return loc;
 		}
@@ -81,7 +93,7 @@ static struct amrpc_loc *loc_find(struct amrpc_net *an, u64 port)
 	struct amrpc_loc *loc;
 
 	rcu_read_lock();
-	loc = rhashtable_lookup(&an->locs, &port, loc_params);
+	loc = loc_lookup(an, port);
 	if (loc && !refcount_inc_not_zero(&loc->ref))
 		loc = NULL;
 	rcu_read_unlock();
@@ -119,6 +131,7 @@ static struct amrpc_loc *loc_get(struct amrpc_net *an, u64 port)
 		loc->hashed = true;
 		list_add_tail(&loc->lru, &an->locs_lru);
 		an->nr_locs++;
+		smp_store_release(&an->loc_front[amrpc_front(port)], loc);
 		spin_unlock_bh(&an->locs_lock);
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(gone); i++)
@@ -155,7 +168,7 @@ bool amrpc_loc_lookup(struct amrpc_call *call)
 	bool known = false;
 
 	rcu_read_lock();
-	loc = rhashtable_lookup(&an->locs, &call->port, loc_params);
+	loc = loc_lookup(an, call->port);
 	if (loc) {
 		spin_lock_bh(&loc->lock);
 		known = direct(call, loc);
@@ -173,7 +186,7 @@ void amrpc_loc_drop(struct amrpc_net *an, u64 port, flip_addr_t addr)
 	struct amrpc_loc *loc;
 
 	rcu_read_lock();
-	loc = rhashtable_lookup(&an->locs, &port, loc_params);
+	loc = loc_lookup(an, port);
 	if (loc) {
 		spin_lock_bh(&loc->lock);
 		if (loc->addr == addr)
@@ -200,7 +213,7 @@ void amrpc_loc_answered(const struct amrpc_call *call, unsigned int ms)
 	if (ms <= AMRPC_OURS_FIRST / 4 && call->resp <= AMRPC_OURS_FIRST / 4)
 		return;
 	rcu_read_lock();
-	loc = rhashtable_lookup(&an->locs, &call->port, loc_params);
+	loc = loc_lookup(an, call->port);
 	if (loc) {
 		spin_lock_bh(&loc->lock);
 		if (loc->addr == call->peer)
@@ -221,7 +234,7 @@ void amrpc_loc_wake(struct amrpc_net *an, u64 port)
 	if (!atomic_read(&an->locating))
 		return;
 	rcu_read_lock();
-	loc = rhashtable_lookup(&an->locs, &port, loc_params);
+	loc = loc_lookup(an, port);
 	if (loc)
 		wake_up_all(&loc->wq);
 	rcu_read_unlock();
@@ -408,7 +421,7 @@ void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,
 	amrpc_count(an, HEREIS_RX);
 	rcu_read_lock();
 	said_kind(w, an->net, rx);
-	loc = rhashtable_lookup(&an->locs, &w->port, loc_params);
+	loc = loc_lookup(an, w->port);
 	if (!loc) {
 		amrpc_count(an, DROP_NOCALL);
 		goto out;

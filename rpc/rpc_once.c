@@ -73,6 +73,8 @@ static struct amrpc_kid *evict_one(struct amrpc_net *an)
 			if (unused(k)) {
 				list_del(&k->lru);
 				rhashtable_remove_fast(&an->kids, &k->node, kid_params);
+				if (an->kid_front[amrpc_front(k->kid)] == k)
+					WRITE_ONCE(an->kid_front[amrpc_front(k->kid)], NULL);
 				an->nr_kids--;
 				return k;
 			}
@@ -97,7 +99,10 @@ struct amrpc_kid *amrpc_once_get(struct amrpc_net *an, u64 kid)
 
 again:
 	gone = NULL;
-	k = rhashtable_lookup_fast(&an->kids, &kid, kid_params);
+	k = READ_ONCE(an->kid_front[amrpc_front(kid)]);
+	if (likely(k && k->kid == kid))
+		goto found;
+	k = rhashtable_lookup(&an->kids, &kid, kid_params);
 	if (likely(k))
 		goto found;
 
@@ -134,6 +139,7 @@ again:
 	}
 	list_add_tail(&k->lru, &an->kids_lru);
 	an->nr_kids++;
+	smp_store_release(&an->kid_front[amrpc_front(kid)], k);
 	spin_unlock(&an->kids_lock);
 	if (gone)
 		kfree_rcu(gone, rcu);

@@ -71,17 +71,25 @@ static const struct rhashtable_params listen_params = {
 struct amrpc_listen *amrpc_listen_find(struct amrpc_file *f, u64 get)
 {
 	typeof_member(struct amrpc_listen, key) key;
+	struct amrpc_listen *l = f->recent;
 
 	lockdep_assert_held(&f->lock);
+	if (l && l->key.get == get)
+		return l;
 	memset(&key, 0, sizeof(key));	/* 32 bit: there is padding */
 	key.file = f;
 	key.get = get;
-	return rhashtable_lookup_fast(&f->an->listens, &key, listen_params);
+	f->recent = rhashtable_lookup_fast(&f->an->listens, &key, listen_params);
+	return f->recent;
 }
 
 /* under rcu_read_lock() */
 struct amrpc_port *amrpc_port_find(struct amrpc_net *an, u64 port)
 {
+	struct amrpc_port *p = READ_ONCE(an->port_front[amrpc_front(port)]);
+
+	if (p && p->port == port)
+		return p;
 	return rhashtable_lookup(&an->ports, &port, port_params);
 }
 
@@ -217,6 +225,7 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 			goto unhash;
 		p = newp;
 		newp = NULL;
+		smp_store_release(&an->port_front[amrpc_front(port)], p);
 	}
 	new->port = p;
 	spin_lock(&p->lock);
@@ -412,8 +421,13 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 	if (last)
 		purge(&p->queue, queue);
 	spin_unlock(&p->lock);
-	if (last)
+	if (last) {
 		rhashtable_remove_fast(&an->ports, &p->node, port_params);
+		if (an->port_front[amrpc_front(p->port)] == p)
+			WRITE_ONCE(an->port_front[amrpc_front(p->port)], NULL);
+	}
+	if (l->file->recent == l)
+		l->file->recent = NULL;
 	rhashtable_remove_fast(&an->listens, &l->by_get, listen_params);
 	amrpc_user_add(l->file->user, AMRPC_USER_PORTS, -1);
 	WARN_ON_ONCE(!list_empty(&l->waiters));

@@ -12,8 +12,8 @@
  *	                                   \- file closed, or AMRPC_QUEUE_MS over: NAK, DONE
  *
  * A remote transaction is in an->txs from acceptance to DONE, so that repetitions of its REQUEST,
- * RECEIVED and ENQUIRE find it; k->lock of its kernel makes "look it up, check the window, accept
- * it, mark it" one step. Local ones are only in file->served.
+ * RECEIVED and ENQUIRE find it; k->lock of its kernel makes "check the window, look it up, accept
+ * it, mark it" one step. One that is new to the window is not looked up: what is there is marked. Local ones are only in file->served.
  *
  * What a tx lives by is in rpc_tx.c; threads take requests in rpc_getreq.c and answer them in
  * rpc_reply.c; here is what comes from the network.
@@ -148,8 +148,8 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 			  struct amrpc_data *d, const struct flip_rx *rx)
 {
 	struct amrpc_net *an = f->an;
-	enum amrpc_once once = AMRPC_ONCE_DONE;
 	struct amrpc_tx *tx, *old;
+	enum amrpc_once once;
 	enum amrpc_tx_do what;
 	struct amrpc_kid *k;
 	bool told;
@@ -169,9 +169,11 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 	if (!k)
 		goto free;	/* a refusal could not be remembered */
 	spin_lock(&k->lock);
-	old = amrpc_tx_find(an, rx->src, w->tid);
-	if (!old)
-		once = amrpc_once_check(k, w->tid, rx->messid);
+	/* what is there was marked before, so of one that is new nothing is */
+	once = amrpc_once_check(k, w->tid, rx->messid);
+	old = once == AMRPC_ONCE_NEW ? NULL : amrpc_tx_find(an, rx->src, w->tid);
+	if (old)
+		once = AMRPC_ONCE_DONE;
 	what = amrpc_tx_request(old, once, w->flags & AMRPC_F_RETRANS);
 	if (what != AMRPC_TX_ACCEPT) {
 		u16 idx = old ? old->idx : 0;
@@ -188,7 +190,11 @@ void amrpc_server_request(struct amrpc_file *f, const struct amrpc_wire *w,
 	ret = amrpc_tx_hash(tx);
 	if (ret) {
 		spin_unlock(&k->lock);
-		amrpc_count(an, DROP_NOMEM);
+		/* one that was refused a moment ago and is there still: the client asks again */
+		if (ret == -EEXIST)
+			amrpc_count(an, DROP_DUP);
+		else
+			amrpc_count(an, DROP_NOMEM);
 		goto free;
 	}
 	amrpc_once_mark(k, w->tid);
@@ -262,16 +268,19 @@ static void receive_received(struct amrpc_file *f, const struct amrpc_wire *w,
 		amrpc_count(an, DROP_NAKS);
 }
 
-/* something has happened to a tx; sends what there is to send */
+/* something has happened to a tx; sends what there is to send; bottom halves off */
 static void tx_event(struct amrpc_tx *tx, enum amrpc_tx_in in)
 {
 	struct amrpc_tx_act act;
+	unsigned int how = 0;
 
-	spin_lock_bh(&tx->lock);
+	spin_lock(&tx->lock);
 	act = amrpc_txfsm(&tx->m, tx->state, READ_ONCE(tx->file->dead), in);
-	spin_unlock_bh(&tx->lock);
 	if (act.what == AMRPC_TX_FINISH)
-		amrpc_tx_finish(tx, act.lost);
+		how = amrpc_tx_end(tx, act.lost);
+	spin_unlock(&tx->lock);
+	if (act.what == AMRPC_TX_FINISH)
+		amrpc_tx_ended(tx, how);
 	else if (act.what == AMRPC_TX_RESEND)
 		amrpc_reply_resend(tx, act.inval);
 	else if (act.what == AMRPC_TX_ASK)

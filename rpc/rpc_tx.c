@@ -207,7 +207,8 @@ void amrpc_tx_disarm(struct amrpc_tx *tx)
 {
 	if (!list_empty(&tx->soon.node) && amrpc_soon_del(tx->file, &tx->soon))
 		amrpc_tx_put(tx);
-	if (timer_delete(&tx->timer))
+	/* who starts it does so before the state has changed, or not at all */
+	if (timer_pending(&tx->timer) && timer_delete(&tx->timer))
 		amrpc_tx_put(tx);
 }
 
@@ -240,8 +241,8 @@ struct amrpc_tx *amrpc_tx_find(struct amrpc_net *an, flip_addr_t peer, u32 tid)
  * amrpc_tx_hash() - make an accepted transaction visible
  * @tx: its key is set
  *
- * Context: any but hard interrupt; k->lock of its kernel held. Return: 0, or an error of
- * rhashtable_insert_fast().
+ * Context: any but hard interrupt; k->lock of its kernel held. Return: 0, -EEXIST, or another error of
+ * rhashtable_lookup_insert_fast().
  */
 int amrpc_tx_hash(struct amrpc_tx *tx)
 {
@@ -249,7 +250,7 @@ int amrpc_tx_hash(struct amrpc_tx *tx)
 
 	tx->hashed = true;
 	refcount_inc(&tx->ref);
-	err = rhashtable_insert_fast(&tx->an->txs, &tx->hash, tx_params);
+	err = rhashtable_lookup_insert_fast(&tx->an->txs, &tx->hash, tx_params);
 	if (err) {
 		tx->hashed = false;
 		amrpc_tx_put(tx);
@@ -272,6 +273,53 @@ void amrpc_tx_unhash(struct amrpc_tx *tx)
 	amrpc_tx_put(tx);
 }
 
+#define ENDED	1
+#define UNHASH	2	/* and is to be taken out of the hash */
+
+/**
+ * amrpc_tx_end() - the end of a remote transaction, first half
+ * @tx: referenced
+ * @lost: given up, not acknowledged
+ *
+ * Context: tx->lock held. Return: for amrpc_tx_ended(); 0: it has ended before.
+ */
+unsigned int amrpc_tx_end(struct amrpc_tx *tx, bool lost)
+{
+	unsigned int how = tx->hashed ? ENDED | UNHASH : ENDED;
+
+	lockdep_assert_held(&tx->lock);
+	if (tx->state == AMRPC_TX_DONE)
+		return 0;
+	WRITE_ONCE(tx->state, AMRPC_TX_DONE);
+	tx->hashed = false;
+	tx->lost = lost;
+	return how;
+}
+
+/**
+ * amrpc_tx_ended() - second half
+ * @tx: referenced
+ * @how: what amrpc_tx_end() said
+ *
+ * Context: any but hard interrupt; tx->lock not held.
+ */
+void amrpc_tx_ended(struct amrpc_tx *tx, unsigned int how)
+{
+	if (!how)
+		return;
+	if (tx->lost)
+		amrpc_count(tx->an, REPLY_LOST);
+	amrpc_tx_disarm(tx);
+	if (tx->sent.known)
+		amrpc_resend_tx_forget(tx);
+	if (how & UNHASH) {
+		rhashtable_remove_fast(&tx->an->txs, &tx->hash, tx_params);
+		amrpc_tx_put(tx);
+	}
+	if (tx->sync)	/* set before it was REPLIED */
+		wake_up(&tx->wq);
+}
+
 /**
  * amrpc_tx_finish() - the end of a remote transaction
  * @tx: referenced
@@ -281,32 +329,12 @@ void amrpc_tx_unhash(struct amrpc_tx *tx)
  */
 void amrpc_tx_finish(struct amrpc_tx *tx, bool lost)
 {
-	struct amrpc_net *an = tx->an;
-	bool was_done, was_hashed, sync;
+	unsigned int how;
 
 	spin_lock_bh(&tx->lock);
-	was_done = tx->state == AMRPC_TX_DONE;
-	WRITE_ONCE(tx->state, AMRPC_TX_DONE);
-	was_hashed = tx->hashed && !was_done;
-	if (!was_done) {
-		tx->hashed = false;
-		tx->lost = lost;
-	}
-	sync = tx->sync;
+	how = amrpc_tx_end(tx, lost);
 	spin_unlock_bh(&tx->lock);
-	if (was_done)
-		return;
-	if (lost)
-		amrpc_count(an, REPLY_LOST);
-	amrpc_tx_disarm(tx);
-	if (tx->sent.known)
-		amrpc_resend_tx_forget(tx);
-	if (was_hashed) {
-		rhashtable_remove_fast(&an->txs, &tx->hash, tx_params);
-		amrpc_tx_put(tx);
-	}
-	if (sync)
-		wake_up(&tx->wq);
+	amrpc_tx_ended(tx, how);
 }
 
 /**

@@ -73,15 +73,23 @@ static void add(struct amrpc_user *u, enum amrpc_user_what what, long n)
 		atomic_long_add(n, &u->used[what]);
 }
 
+/* is it more than @limit? Mostly that is sure without looking at each processor's share */
+static bool more(struct percpu_counter *c, s64 limit, s32 batch)
+{
+	if (percpu_counter_read(c) + (s64)batch * num_online_cpus() <= limit)
+		return false;
+	return __percpu_counter_compare(c, limit, batch) > 0;
+}
+
 /* has it more than its limit less @n? */
 static bool beyond(struct amrpc_user *u, enum amrpc_user_what what, long n)
 {
 	long limit = min_t(unsigned long, most(u, what), LONG_MAX) - n;
 
 	if (what == AMRPC_USER_CALLS)
-		return __percpu_counter_compare(&u->calls, limit, BATCH_CALLS) > 0;
+		return more(&u->calls, limit, BATCH_CALLS);
 	if (what == AMRPC_USER_BYTES)
-		return __percpu_counter_compare(&u->bytes, limit, BATCH_BYTES) > 0;
+		return more(&u->bytes, limit, BATCH_BYTES);
 	return atomic_long_read(&u->used[what]) > limit;
 }
 
