@@ -45,6 +45,7 @@ struct sk_buff *amrpc_skb_keep(struct sk_buff *skb)
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);
 	skb_ext_reset(skb);
+	skb->dev = NULL;	/* it may go before the file does */
 	return skb;
 }
 
