@@ -363,6 +363,25 @@ static int client_recv(struct amrpc_sock *rs, struct msghdr *msg, int flags)
 
 /* ---- servers ------------------------------------------------------------------------------------ */
 
+/* hand a request over to the server with the message's FLIP address */
+static int server_forward(struct amrpc_sock *rs, struct msghdr *msg, size_t len, u64 handle)
+{
+	struct amoeba_forward fw = { .handle = handle };
+	flip_addr_t addr;
+	int err;
+
+	if (len || !msg->msg_name)
+		return -EINVAL;
+	err = flip_sockaddr_get(msg->msg_name, msg->msg_namelen, &addr);
+	if (err)
+		return err;
+	flip_addr_store(fw.address, addr);
+	err = amrpc_forward(rs->file, &fw);
+	if (err)
+		return err;
+	return fw.verdict == AMOEBA_RPC_OK ? 0 : -ECONNRESET;
+}
+
 static int server_send(struct amrpc_sock *rs, struct msghdr *msg, size_t len,
 		       const struct amoeba_msg *m)
 {
@@ -370,6 +389,8 @@ static int server_send(struct amrpc_sock *rs, struct msghdr *msg, size_t len,
 	size_t keep = 0;
 	int err;
 
+	if (m->flags == AMOEBA_MSG_FORWARD)
+		return server_forward(rs, msg, len, m->handle);
 	if (m->flags || msg->msg_name)
 		return -EINVAL;
 	if (len > AMOEBA_MAX_DATA)
@@ -545,6 +566,24 @@ static int amrpc_sock_getname(struct socket *sock, struct sockaddr *addr, int pe
 	return flip_sockaddr_put((struct sockaddr_flip *)addr, flip_addr_load(bytes), 0);
 }
 
+static int amrpc_sock_getsockopt(struct socket *sock, int level, int name, char __user *optval,
+				 int __user *optlen)
+{
+	u8 addr[FLIP_ADDR_SIZE];
+	int len;
+
+	if (level != SOL_AMOEBA || name != AMOEBA_ADDRESS)
+		return -ENOPROTOOPT;
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len < (int)sizeof(addr))
+		return -EINVAL;
+	flip_addr_store(addr, flip_ep_addr(amrpc_sk(sock)->file->ep));
+	if (put_user((int)sizeof(addr), optlen) || copy_to_user(optval, addr, sizeof(addr)))
+		return -EFAULT;
+	return 0;
+}
+
 static __poll_t amrpc_sock_poll(struct file *file, struct socket *sock, poll_table *wait)
 {
 	struct amrpc_sock *rs = amrpc_sk(sock);
@@ -609,6 +648,7 @@ static const struct proto_ops amrpc_sock_ops = {
 	.gettstamp	= sock_gettstamp,
 	.listen		= sock_no_listen,
 	.shutdown	= sock_no_shutdown,
+	.getsockopt	= amrpc_sock_getsockopt,
 	.sendmsg	= amrpc_sock_sendmsg,
 	.recvmsg	= amrpc_sock_recvmsg,
 	.mmap		= sock_no_mmap,

@@ -60,6 +60,18 @@ calls call=2
 [ "$(stat_of s2 requests_untold)" = 3 ] || fail "$(stat_of s2 requests_untold) given back, not 3"
 kill -9 "$served"; wait "$served" 2>/dev/null
 
+echo "== handed over"
+start front="$tmp/address"
+front=$served
+calls call=1		# from now on the client knows who is in front
+start serve=0
+grep -xE '[0-9a-f]{16}' "$tmp/served" >"$tmp/address" || fail "no address: $(cat "$tmp/served")"
+forwarded=$(stat_of s2 requests_forwarded)
+calls call=20
+calls call=2 size=50000
+[ $(($(stat_of s2 requests_forwarded) - forwarded)) -ge 1 ] || fail "nothing was handed over"
+kill -9 "$served" "$front"; wait "$served" "$front" 2>/dev/null
+
 echo "== nobody there"
 calls call=30 locate_ms=300 verdict=-2 room=10
 

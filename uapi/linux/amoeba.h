@@ -352,6 +352,11 @@ struct amoeba_sqe {
 #define AMOEBA_MSG_REMOTE	0x2	/* as AMOEBA_TRANS_REMOTE */
 #define AMOEBA_MSG_CANCEL	0x4	/* no request: end all calls with this @handle; no data */
 #define AMOEBA_MSG_FLAGS	0x7
+/* and when a server sends */
+#define AMOEBA_MSG_FORWARD	0x8	/* no reply: as AMOEBA_FORWARD, to the message's address; no data */
+
+/* getsockopt(2), level SOL_AMOEBA */
+#define AMOEBA_ADDRESS		1	/* the socket's FLIP address, 8 wire bytes, as in struct amoeba_info */
 
 #define AMOEBA_MSG_ROOM		32768	/* @room when it is 0, bytes: more than a classic peer sends */
 #define AMOEBA_MSG_MIN		112	/* its first version, bytes */
@@ -366,7 +371,7 @@ struct amoeba_sqe {
  * @verdict: client, received: AMOEBA_RPC_*; @hdr and the data are there with AMOEBA_RPC_OK only
  * @error: client, received: 0, or the errno that ended the call (ERANGE, ENOMEM ...): @verdict says what is
  *	known of it all the same
- * @flags: sent by a client: AMOEBA_MSG_*; a server: zero; received: zero
+ * @flags: sent by a client: AMOEBA_MSG_*; a server: zero or AMOEBA_MSG_FORWARD; received: zero
  * @out_flags: received: AMOEBA_OUT_*
  * @locate_ms: sent by a client: as in struct amoeba_trans, 0: AMOEBA_LOCATE_MS
  * @timeout_ms: sent by a client: as in struct amoeba_trans, 0: none

@@ -7,6 +7,8 @@
  *   sock_calls serve=N [port=P]	an echo server with epoll for port 7, or P: N requests, 0: until killed; the reply to
  *				command C has C bytes; prints "ready" first
  *   sock_calls untold=N		the same, the first N attempts to take one with a bad control message
+ *   sock_calls front=FILE	answers the first request, and forwards all others to the address in FILE (16 hex
+ *				digits)
  *   sock_calls hold=N		takes N requests and answers none of them
  *   sock_calls call=N [size=BYTES] [room=BYTES] [locate_ms=MS] [command=C] [verdict=V] [to=PORT]
  *				N calls at once, each with BYTES of data; all replies, whatever their order
@@ -477,6 +479,84 @@ static void errors(void)
 	close(n);
 }
 
+static int forward(int fd, uint64_t handle, const struct sockaddr_flip *to_addr, size_t len)
+{
+	struct amoeba_msg m = { .handle = handle, .flags = AMOEBA_MSG_FORWARD };
+	struct iovec iov;
+	union control c;
+	struct msghdr mh = message(big, len, &iov, &c, &m, sizeof(m));
+
+	mh.msg_name = (void *)(uintptr_t)to_addr;
+	mh.msg_namelen = to_addr ? sizeof(*to_addr) : 0;
+	return (int)sendmsg(fd, &mh, MSG_NOSIGNAL);
+}
+
+/* FLIP address of a socket, as the address of a message */
+static struct sockaddr_flip flip_of(int fd)
+{
+	struct sockaddr_flip sf = { .sflip_family = (uint16_t)family };
+	socklen_t len = sizeof(sf.sflip_addr);
+
+	if (getsockopt(fd, SOL_AMOEBA, AMOEBA_ADDRESS, sf.sflip_addr, &len) || len != 8)
+		die("AMOEBA_ADDRESS");
+	return sf;
+}
+
+static void forwards(void)
+{
+	int s = server_of(13, 0), s2 = server_of(13, 0), other = server_of(14, 0);
+	struct sockaddr_flip second = flip_of(s2), me = flip_of(s), wrong = flip_of(other), null = me;
+	int c = client_of(13, 0), dev = rpc_open();
+	struct amoeba_info info;
+	struct amoeba_msg m;
+	uint64_t h;
+	socklen_t len = 7;
+
+	memset(null.sflip_addr, 0, 8);
+	check_errno("little room for an address",
+		    getsockopt(s, SOL_AMOEBA, AMOEBA_ADDRESS, &info, &len), EINVAL);
+	len = 8;
+	check_errno("a bad address for it", getsockopt(s, SOL_AMOEBA, AMOEBA_ADDRESS, NULL, &len),
+		    EFAULT);
+	check_errno("another option", getsockopt(s, SOL_AMOEBA, 2, &info, &len), ENOPROTOOPT);
+	check_errno("nothing to forward", forward(s, 5, &second, 0), ENOENT);
+	for (size_t n = 10; n < 200000; n += 100000) {
+		call(c, 1, 50, n);
+		check_num("a request", get(s, &m, in, BIG, 0), (long)n);
+		h = m.handle;
+		check_errno("nowhere", forward(s, h, NULL, 0), EINVAL);
+		check_errno("to nobody", forward(s, h, &null, 0), EINVAL);
+		check_errno("to oneself", forward(s, h, &me, 0), EINVAL);
+		check_errno("with data", forward(s, h, &second, 3), EINVAL);
+		check_errno("to one of another port", forward(s, h, &wrong, 0), ECONNREFUSED);
+		check_errno("by another", forward(other, h, &second, 0), ENOENT);
+		check_errno("by the client", forward(c, h, &second, 0), EINVAL);
+		check_errno("to another of that port", forward(s, h, &second, 0), 0);
+		check_errno("once", forward(s, h, &second, 0), ENOENT);
+		check_errno("nor answered", (int)put(s, &m, big, 1, 0), ENOENT);
+		check_num("who gets it", get(s2, &m, in, BIG, 0), (long)n);
+		check(!memcmp(in, big, n) && m.hdr.command == 50, "as it was");
+		m.hdr.status = 51;
+		check_num("and answers", put(s2, &m, big, 20, 0), 20);
+		check_num("the client knows nothing of it", get(c, &m, in, BIG, 0), 20);
+		check(!m.verdict && m.handle == 1 && m.hdr.status == 51, "nor of who");
+	}
+
+	/* to a device and back are the same addresses */
+	if (ioctl(dev, AMOEBA_INFO, &info) < 0)
+		die("info");
+	check(memcmp(info.address, me.sflip_addr, 8), "addresses differ");
+	call(c, 2, 60, 10);
+	get(s, &m, in, BIG, 0);
+	close(c);
+	msleep(50);
+	check_errno("its client is gone", forward(s, m.handle, &second, 0), ECONNRESET);
+	close(s);
+	close(s2);
+	close(other);
+	close(dev);
+}
+
 /* control message of recvmsg(2) at @control, of @room bytes */
 static int get_to(int fd, void *control, size_t room)
 {
@@ -609,6 +689,8 @@ static int serve(int n, bool answers, int bad)
 
 	epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev);
 	printf("ready\n");
+	rpc_print_hex(flip_of(s).sflip_addr, 8);
+	putchar('\n');
 	fflush(stdout);
 	while (!n || left) {
 		ssize_t len;
@@ -646,6 +728,32 @@ static int serve(int n, bool answers, int bad)
 		pause();
 	sleep(2);	/* the last replies are sent again until they are acknowledged */
 	return 0;
+}
+
+/* the client knows the way to who answers first */
+static int front(const char *file)
+{
+	char hex[17] = "";
+	struct sockaddr_flip sf = { .sflip_family = (uint16_t)family };
+	int s = server_of(to, 0);
+	struct amoeba_msg q;
+
+	printf("ready\n");
+	fflush(stdout);
+	for (int n = 0; ; n++) {
+		if (get(s, &q, in, BIG, 0) < 0)
+			die("recvmsg");
+		if (n == 1) {
+			FILE *f = fopen(file, "r");
+
+			if (!f || fscanf(f, "%16s", hex) != 1)
+				die(file);
+			fclose(f);
+			rpc_hex("front", hex, sf.sflip_addr, 8);
+		}
+		if (n ? forward(s, q.handle, &sf, 0) : put(s, &q, big, q.hdr.command, 0) < 0)
+			die("to answer or forward");
+	}
 }
 
 static int calls(int n, size_t size, unsigned int room, unsigned int locate_ms, int command,
@@ -718,6 +826,8 @@ int main(int argc, char **argv)
 		sscanf(argv[2], "port=%u", &to);
 	if (!strncmp(v, "serve=", 6))
 		return serve(atoi(v + 6), true, 0);
+	if (!strncmp(v, "front=", 6))
+		return front(v + 6);
 	if (!strncmp(v, "untold=", 7))
 		return serve(0, true, atoi(v + 7));
 	if (!strncmp(v, "hold=", 5))
@@ -754,6 +864,7 @@ int main(int argc, char **argv)
 	full();
 	errors();
 	untold();
+	forwards();
 	races();
 	return dev_done();
 }
