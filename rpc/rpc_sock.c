@@ -212,8 +212,7 @@ static int wait_room(struct amrpc_sock *rs, size_t bytes, size_t room, bool nonb
 		return 0;
 	if (nonblock)
 		return -EAGAIN;
-	left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk),
-						(ok = charge(rs, bytes, room)), timeo);
+	left = flip_wait_interruptible(*sk_sleep(&rs->sk), (ok = charge(rs, bytes, room)), timeo);
 	if (ok)
 		return 0;
 	return left < 0 ? sock_intr_errno(timeo) : -EAGAIN;
@@ -326,8 +325,7 @@ static int client_recv(struct amrpc_sock *rs, struct msghdr *msg, int flags)
 	ssize_t copied = 0;
 
 	if (!a && !nonblock)
-		left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk), (a = next_ended(rs)),
-							timeo);
+		left = flip_wait_interruptible(*sk_sleep(&rs->sk), (a = next_ended(rs)), timeo);
 	if (!a)
 		return left < 0 ? sock_intr_errno(timeo) : -EAGAIN;
 	if (a->data.len) {

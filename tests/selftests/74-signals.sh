@@ -107,6 +107,14 @@ if mount -t cgroup -o freezer none "$tmp/cg" 2>/dev/null; then
 	ip netns exec s1 "$tests/rpc_server" getport=010203040506 >"$tmp/idle" 2>&1 &
 	idle=$!
 	wait_for 10 serving s1 || fail "no server in s1: $(cat "$tmp/idle")"
+	# a socket whose wait has a time limit: a system call that ends is not repeated then
+	ip netns exec s2 "$tests/rpc_server" getport=646576010700 echo=1 count=0 delay_ms=2000 \
+		>"$tmp/srv.sock" 2>&1 &
+	sock_server=$!
+	served=$(stat_of s2 requests_served)
+	ip netns exec s1 "$tests/sock_calls" call=1 command=10 timeo=60 >"$tmp/sock" 2>&1 &
+	sock=$!
+	above s2 requests_served "$served"
 	is_state() { [ "$(cat "$tmp/cg/s/freezer.state")" = "$1" ]; }
 	for p in $(ip netns pids s1) $(ip netns pids s2); do echo "$p" >"$tmp/cg/s/cgroup.procs"; done
 	echo FROZEN >"$tmp/cg/s/freezer.state"
@@ -115,8 +123,9 @@ if mount -t cgroup -o freezer none "$tmp/cg" 2>/dev/null; then
 	echo THAWED >"$tmp/cg/s/freezer.state"
 	wait $frozen $queued
 	kill -0 $idle 2>/dev/null || fail "a server that waited for requests has ended: $(cat "$tmp/idle")"
-	kill -9 $idle
-	wait $idle 2>/dev/null
+	wait $sock || fail "after the freeze: a socket: $(cat "$tmp/sock")"
+	kill -9 $idle $sock_server
+	wait $idle $sock_server 2>/dev/null
 	for f in frozen queued; do
 		grep -q 'verdict 0' "$tmp/$f" || fail "after the freeze: $f: $(cat "$tmp/$f")"
 	done

@@ -11,6 +11,7 @@
  *				digits)
  *   sock_calls hold=N		takes N requests and answers none of them
  *   sock_calls call=N [size=BYTES] [room=BYTES] [locate_ms=MS] [command=C] [verdict=V] [to=PORT]
+ *				[timeo=SECONDS: SO_RCVTIMEO]
  *				N calls at once, each with BYTES of data; all replies, whatever their order
  *   sock_calls leave=N [how=exit|kill|exec]	N calls, and ends before they do
  */
@@ -679,7 +680,7 @@ static void races(void)
 
 /* ---- between namespaces ------------------------------------------------------------------------ */
 
-static unsigned int to = PORT;
+static unsigned int to = PORT, timeo;
 
 static int serve(int n, bool answers, int bad)
 {
@@ -760,9 +761,11 @@ static int calls(int n, size_t size, unsigned int room, unsigned int locate_ms, 
 		 int verdict)
 {
 	int c = client_of(to, 0), good = 0;
+	struct timeval tv = { .tv_sec = timeo };
 	struct amoeba_msg m;
 	double t0 = rpc_ms();
 
+	setsockopt(c, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	for (int i = 0; i < n; i++) {
 		m = (struct amoeba_msg){ .handle = 1000 + i, .room = room, .locate_ms = locate_ms,
 					 .hdr.command = command };
@@ -845,6 +848,8 @@ int main(int argc, char **argv)
 				room = a;
 			else if (sscanf(argv[i], "locate_ms=%u", &a) == 1)
 				locate_ms = a;
+			else if (sscanf(argv[i], "timeo=%u", &a) == 1)
+				timeo = a;
 			else if (sscanf(argv[i], "to=%u", &a) == 1)
 				to = a;
 			else if (sscanf(argv[i], "command=%d", &b) == 1)
