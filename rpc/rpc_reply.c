@@ -41,6 +41,23 @@ void amrpc_tx_work_later(struct amrpc_tx *tx)
 		amrpc_tx_put(tx);
 }
 
+/* what is sent is in tx->rep; @how gets a message id, to be told from other copies */
+static void trace_reply(const struct amrpc_tx *tx, struct flip_send *how)
+{
+	struct amrpc_wire w = {
+		.kid = tx->kid, .type = tx->forwarded ? AMRPC_FORWARD :
+			tx->wide ? AMRPC_REPLY_WIDE : AMRPC_REPLY,
+		.tid = tx->key.tid, .dest = tx->client_idx, .from = tx->idx,
+	};
+
+	if (!how->has_messid) {
+		how->has_messid = true;
+		how->messid = flip_ep_messid(tx->file->ep);
+	}
+	trace_amrpc_send(tx->file, &w, tx->key.peer, how->messid,
+			 tx->forwarded ? AMRPC_HDR + 8 : amrpc_msg_hdr(tx->wide) + tx->rep_len);
+}
+
 /**
  * amrpc_reply_resend() - the reply is wanted again
  * @tx: referenced
@@ -74,6 +91,8 @@ void amrpc_reply_resend(struct amrpc_tx *tx, bool inval)
 	if (!tx->rep_len) {
 		amrpc_count(tx->an, REPLY_RETRANS);
 		amrpc_count(tx->an, REPLY_TX);
+		if (trace_amrpc_send_enabled())
+			trace_reply(tx, &how);
 		amrpc_send_one(tx->file, NULL, tx->rep,
 			       tx->forwarded ? AMRPC_HDR + 8 : amrpc_msg_hdr(tx->wide), NULL, 0,
 			       &how);
@@ -173,12 +192,16 @@ static int send_reply(struct amrpc_tx *tx, struct sk_buff *skb, struct iov_iter 
 	int err;
 
 	amrpc_count(f->an, REPLY_TX);
+	if (hlen + tx->rep_len > FLIP_ETH_PAYLOAD) {
+		how.has_messid = true;
+		how.messid = flip_ep_messid(f->ep);
+	}
+	if (trace_amrpc_send_enabled())
+		trace_reply(tx, &how);
 	if (hlen + tx->rep_len <= FLIP_ETH_PAYLOAD)
 		return amrpc_send_one(f, skb, tx->rep, hlen, from, tx->rep_len, &how);
 	if (skb)
 		consume_skb(skb);
-	how.has_messid = true;
-	how.messid = flip_ep_messid(f->ep);
 	amrpc_resend_tx(tx, how.messid);
 	err = flip_send_msg(f->ep, tx->rep, hlen, from, &how, MAX_SCHEDULE_TIMEOUT);
 	amrpc_resend_tx_sent(tx);

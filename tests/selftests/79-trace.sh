@@ -56,6 +56,22 @@ one()
 
 pair t1 t2
 
+echo "== each message has an event"
+mkdir $tracing/instances/replies
+echo 1 >$tracing/instances/replies/events/amoeba/amrpc_send/enable
+serve t2 echo=1
+for size in 10 5000; do
+	head -c $size /dev/zero >"$tmp/data"
+	call t1 data="$tmp/data" room=10000
+done
+echo 0 >$tracing/instances/replies/events/amoeba/amrpc_send/enable
+sent=$(stat_of t2 replies_sent)
+grep -E 'amrpc_send: .*REPLY' $tracing/instances/replies/trace >"$tmp/replies"
+[ "$(wc -l <"$tmp/replies")" = "$sent" ] || fail "$sent replies: $(cat $tracing/instances/replies/trace)"
+rmdir $tracing/instances/replies
+kill -9 $server; wait $server 2>/dev/null
+quiet t2
+
 echo "== the port is looked for"
 follow over 300 count 1
 in_ns t1 "$tests/rpc_client" port=$putport locate_ms=10000 >"$tmp/cli" 2>&1 &
