@@ -360,8 +360,6 @@ void amrpc_users_show(struct seq_file *m, struct amrpc_net *an);
 void amrpc_users_init(struct amrpc_net *an);
 void amrpc_users_exit(struct amrpc_net *an);
 
-/* ---- rpc_file.c ----------------------------------------------------------------------------- */
-
 /* ---- rpc_soon.c --------------------------------------------------------------------------------- */
 
 #define AMRPC_SOON	((8 * HZ + 999) / 1000)	/* jiffies; one or two */
@@ -377,6 +375,8 @@ void amrpc_soon_add(struct amrpc_file *f, struct amrpc_soon *s);
 bool amrpc_soon_del(struct amrpc_file *f, struct amrpc_soon *s);
 void amrpc_soon_init(struct amrpc_file *f);
 void amrpc_soon_exit(struct amrpc_file *f);
+
+/* ---- rpc_file.c, rpc_served.c --------------------------------------------------------------------- */
 
 /* requests in work at a time that are found fastest */
 #define AMRPC_SERVED_LOW	16

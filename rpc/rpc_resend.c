@@ -400,7 +400,6 @@ static void send_ranges(struct amrpc_file *f, struct amrpc_call *call, const u8 
 {
 	int err;
 
-
 	how->has_messid = true;
 	how->messid = messid;
 	for (unsigned int i = 0; i < a->n; i++) {
