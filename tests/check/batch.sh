@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# batch.sh SECONDS:TEST... - in a guest: run selftests one after the other, each as if the
-# machine were fresh.  A test gets a throw-away layer over the node's root; afterwards its
+# batch.sh SECONDS:NODES:TEST... - in a guest: run selftests one after the other, each on the first
+# NODES machines, as if they were fresh; a machine no later one needs ends.  A test gets a throw-away layer over the node's root; afterwards its
 # processes, links, namespaces and modules go.  $SHARED/NAME.log.NODE is what it said,
 # $SHARED/NAME.status.NODE its status and seconds; a test that the machine cannot be cleaned
 # of ends the batch, and the host goes on with new machines.
@@ -67,7 +67,9 @@ run() {
 }
 
 for job in "$@"; do
-	limit=${job%%:*} test=${job#*:}
+	IFS=: read -r limit NODES test <<<"$job"
+	[ "$NODE" -le "$NODES" ] || continue
+	export NODES
 	name=${test##*/} name=${name%.sh}
 	[ "$NODES" = 1 ] || barrier "begin.$name" 120 || exit 1
 	echo "check: begin $name" >/dev/kmsg
