@@ -61,7 +61,8 @@ kill $server
 # a group of FLIP, members in b and c: by one frame to its MAC once they listen to it
 receiver b "$tmp/g1" bind 3333333333333300 count 100 timeout 1000000
 receiver c "$tmp/g2" bind 3333333333333300 count 100 timeout 1000000
-check "to a group" in_ns a "$tool" send "$address" 1000 members 2
+# what waits to be sent goes with its socket: stay until both have been found
+check "to a group" in_ns a "$tool" send "$address" 1000 members 2 wait 1000
 first() { grep -q '^len 1000 ' "$tmp/g1" && grep -q '^len 1000 ' "$tmp/g2"; }
 wait_for 10 first || fail "the first group message did not come"
 check "to a group again" in_ns a "$tool" send "$address" 1001 members 2

@@ -6,7 +6,7 @@
 #
 # nodes: 1
 # suites: dev
-# timeout: 120
+# timeout: 240
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"
 need_modules
