@@ -16,6 +16,7 @@
 
 #include <amoeba.h>
 #include <linux/flip.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -71,6 +72,25 @@ static void a_getport(uint8_t *port)
 static void on_alarm(int sig)
 {
 	(void)sig;
+}
+
+/* what was done last; for a death of our own, which is somebody's fault */
+static unsigned long now_call, now_cmd;
+static void *now_ptr;
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	static char maps[65536];
+	int fd = open("/proc/self/maps", O_RDONLY);
+	ssize_t n;
+
+	(void)context;
+	dprintf(2, "rpc_fuzz: signal %d, code %d at %p, in call %lu (cmd %#lx, 0: of a socket; ptr %p)\n",
+		sig, info->si_code, info->si_addr, now_call, now_cmd, now_ptr);
+	while ((n = read(fd, maps, sizeof(maps))) > 0)
+		if (write(2, maps, n) != n)
+			break;
+	_exit(1);
 }
 
 /* ---- the child that serves -------------------------------------------------------------------- */
@@ -617,6 +637,7 @@ static void *page_area(size_t pages)
 
 static void prepare(void)
 {
+	struct sigaction fault = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 	struct sigaction sa = { .sa_handler = on_alarm };
 	struct itimerval it = { .it_interval = { 0, 20000 }, .it_value = { 0, 20000 } };
 
@@ -634,6 +655,8 @@ static void prepare(void)
 	edge = (uint8_t *)page_area(2) + 8192;
 	mprotect(edge, 4096, PROT_NONE);
 	sigaction(SIGALRM, &sa, NULL);
+	sigaction(SIGSEGV, &fault, NULL);
+	sigaction(SIGBUS, &fault, NULL);
 	setitimer(ITIMER_REAL, &it, NULL);
 }
 
@@ -720,6 +743,8 @@ int main(int argc, char **argv)
 		bool offered;
 		__u64 len;
 
+		now_call = n;
+		now_cmd = 0;
 		if (family && !below(5)) {
 			on_sockets++;
 			check_guards(n);
@@ -749,6 +774,8 @@ int main(int argc, char **argv)
 		offered = ptr != arg || offers_guard(nr, arg);
 		if (offered)
 			check_guards(n);
+		now_cmd = cmd;
+		now_ptr = ptr;
 		rc = ioctl(fd, cmd, ptr);
 		if (offered)
 			fill_guards();
