@@ -50,6 +50,7 @@ static __always_inline int words_in(void *dst, const void __user *src, size_t n)
 	const unsigned long __user *s = src;
 	unsigned long *d = dst, *end = dst + n;
 
+	BUILD_BUG_ON(n % sizeof(long));
 	if (!user_read_access_begin(src, n))
 		return -EFAULT;
 	for (; d + 4 <= end; d += 4, s += 4) {
@@ -73,6 +74,7 @@ static __always_inline int words_out(void __user *dst, const void *src, size_t n
 	const unsigned long *s = src, *end = src + n;
 	unsigned long __user *d = dst;
 
+	BUILD_BUG_ON(n % sizeof(long));
 	if (!user_write_access_begin(dst, n))
 		return -EFAULT;
 	for (; s + 4 <= end; d += 4, s += 4) {
@@ -521,8 +523,6 @@ int amrpc_dev_init(void)
 	BUILD_BUG_ON(sizeof(struct amoeba_limits) != 16);
 	BUILD_BUG_ON(sizeof(struct amoeba_info) != 48);
 	BUILD_BUG_ON(sizeof(struct amoeba_sqe) != 16);
-	/* words_in() and words_out() */
-	BUILD_BUG_ON(sizeof(struct amoeba_trans) % sizeof(long));
 	return misc_register(&amrpc_miscdev);
 }
 
