@@ -156,12 +156,13 @@ struct amrpc_net {
 	atomic64_t		arrivals;	/* requests queued so far: their order */
 	struct rhashtable	ports;
 	struct rhashtable	listens;	/* by file and get-port */
-	struct rhashtable	txs;
+	struct rhashtable	txs;		/* those not in @tx_front */
 	struct rhashtable	locs;
 	struct rhashtable	kids;
 	struct amrpc_port	*port_front[AMRPC_FRONT];
 	struct amrpc_loc	*loc_front[AMRPC_FRONT];
 	struct amrpc_kid	*kid_front[AMRPC_FRONT];
+	struct amrpc_tx		*tx_front[AMRPC_FRONT];		/* rpc_tx.c */
 	spinlock_t		ports_lock;	/* insert and remove of ports */
 	spinlock_t		locs_lock;	/* lru, nr_locs */
 	struct list_head	locs_lru;
@@ -297,6 +298,7 @@ struct amrpc_sleeper {
 
 void amrpc_wait_init(void);
 void amrpc_wake(struct amrpc_sleeper *s, bool sync);
+void amrpc_wake_task(struct task_struct *task, bool sync);
 
 /*
  * Sleep until @cond, as flip_wait_state() does, but where only one thread does so at a time: jiffies left of
@@ -366,7 +368,8 @@ void amrpc_users_exit(struct amrpc_net *an);
 
 /* what wants a timer unless it is over before */
 struct amrpc_soon {
-	struct list_head	node;
+	struct list_head	node;		/* file->soon, unless it is file->soon_first */
+	bool			added;		/* at all, since its owner said that it was not */
 	unsigned long		when;		/* jiffies, when it is to be started */
 	void			(*start)(struct amrpc_soon *s);
 };
@@ -396,8 +399,9 @@ struct amrpc_file {
 	struct timer_list	owed_timer;
 	struct xarray		served;		/* by server index: rpc_served.c */
 	struct amrpc_tx		*served_low[AMRPC_SERVED_LOW];	/* the first of them */
-	unsigned long		served_used;	/* which of @served_low are */
-	spinlock_t		soon_lock;	/* rpc_soon.c */
+	unsigned long		served_used;	/* which of @served_low are, or are being set */
+	struct amrpc_soon	*soon_first;	/* rpc_soon.c; cmpxchg() */
+	spinlock_t		soon_lock;
 	struct list_head	soon;
 	struct timer_list	soon_timer;
 	atomic_t		next_handle;	/* generation of handles */
@@ -497,6 +501,7 @@ struct amrpc_call {
 	unsigned long		until;		/* jiffies */
 	struct rcu_head		rcu;
 	struct sk_buff		*skb;		/* of an earlier reply, for the next request; its runner's */
+	struct amoeba_header	rep;		/* with a REPLY */
 	/* from here on cleared for the next call when this one was kept */
 	struct amrpc_fsm	m;
 	unsigned int		events;		/* AMRPC_EV_* */
@@ -519,7 +524,6 @@ struct amrpc_call {
 	struct task_struct	*sender;	/* sleeps in flip_send_msg(), perhaps */
 	unsigned long		left;		/* the last REQUEST, whole; jiffies */
 	flip_addr_t		forward;
-	struct amoeba_header	rep;
 	struct amrpc_data	data;		/* of the reply */
 	struct amrpc_tx		*tx;		/* local: where it is being served */
 	/* local, over with @tx (rpc_straight.c) */
@@ -792,6 +796,8 @@ struct amrpc_tx {
 	struct work_struct	work;
 	struct amrpc_place	place;		/* of @work, when it sends several packets */
 	struct rcu_head		rcu;
+	struct amoeba_header	hdr;		/* of the request */
+	u8			rep[AMRPC_MSG_HDR_MAX];	/* headers of the reply, once there is one */
 	/* from here on cleared for the next transaction when this one was kept */
 	struct amrpc_file	*file;		/* NULL for a local one in port->queue */
 	struct amrpc_queue	*queue;		/* it stands in; port->lock */
@@ -799,9 +805,8 @@ struct amrpc_tx {
 	struct list_head	node;		/* queue->list */
 	u64			seq;		/* order of arrival among the port's queues */
 	enum amrpc_tx_state	state;
-	bool			claimed;	/* by a putrep */
+	u32			claimed;	/* by a putrep; xchg() */
 	u64			handle;		/* generation << 16 | idx */
-	struct amoeba_header	hdr;		/* of the request */
 	struct amrpc_data	data;
 	bool			straight;	/* local: the data is in the client's buffer still */
 	struct amrpc_call	*call;		/* local client, or NULL */
@@ -818,6 +823,7 @@ struct amrpc_tx {
 	u16			client_idx;
 	u16			idx;
 	bool			hashed;
+	bool			in_front;	/* in an->tx_front, not an->txs; while @hashed */
 	bool			secure;
 	bool			signalled;	/* the client has passed on a signal */
 	bool			declared;	/* counted in file->serving */
@@ -826,7 +832,6 @@ struct amrpc_tx {
 	/* reply */
 	bool			wide;		/* as the request, so the reply */
 	bool			forwarded;	/* the reply is a FORWARD */
-	u8			rep[AMRPC_MSG_HDR_MAX];
 	struct sk_buff		*skb;		/* the request came in it, for the reply; who serves it */
 	struct amrpc_buf	*rep_data;
 	size_t			rep_len;
@@ -888,7 +893,7 @@ int amrpc_putrep_keep(struct amrpc_file *f, struct amoeba_putrep *p, size_t len,
 void amrpc_served_init(struct amrpc_file *f);
 void amrpc_served_exit(struct amrpc_file *f);
 int amrpc_served_add(struct amrpc_file *f, struct amrpc_tx *tx, u32 *idx);
-struct amrpc_tx *amrpc_served_get(struct amrpc_file *f, u32 idx);
+struct amrpc_tx *amrpc_served_get(struct amrpc_file *f, u64 handle);
 void amrpc_served_del(struct amrpc_file *f, u32 idx);
 struct amrpc_tx *amrpc_served_take(struct amrpc_file *f);
 struct amrpc_tx *amrpc_served_claim(struct amrpc_file *f, u64 handle);
@@ -927,10 +932,12 @@ struct amrpc_listen {
 	struct amrpc_file	*file;
 	struct list_head	on_port;
 	struct list_head	on_file;
-	atomic_t		users;		/* threads that work with it; raised under file->lock */
+	atomic_t		users;		/* threads that work with it; negative: it is going */
 	struct list_head	waiters;	/* struct amrpc_wait_on */
 	struct amrpc_queue	queue;		/* remote requests: addressed to this file */
-	unsigned int		serving;	/* taken, through it or its list, and not answered */
+	atomic_t		serving;	/* taken, through it or its list, and not answered; raised under
+						 * port->lock
+						 */
 	unsigned long		last;		/* jiffies of the last getreq or putrep */
 	bool			declared;	/* by AMOEBA_LISTEN; file->lock and port->lock */
 	bool			off;		/* taken back, and not waited for since */
@@ -942,6 +949,7 @@ struct amrpc_listen {
 /* a thread in getreq; it stands in line at each of its ports, and whoever sets @tx first has it */
 struct amrpc_waiter {
 	struct amrpc_sleeper	sleeper;
+	struct task_struct	*task;		/* whose it is */
 	struct amrpc_tx		*tx;		/* cmpxchg() from NULL: its request, or why none */
 	u64			cookie;		/* of the caller, or 0 */
 	bool			cancelled;	/* not to be waited any more; file->lock */

@@ -139,14 +139,17 @@ void amrpc_call_end(struct amrpc_call *call)
 	struct amrpc_file *f = call->file;
 	struct amrpc_tx *tx;
 
-	spin_lock_bh(&call->lock);
-	call->m.state = AMRPC_CALL_DONE;
-	call->async = NULL;
-	tx = call->tx;
-	call->tx = NULL;
-	spin_unlock_bh(&call->lock);
-	if (tx)
-		amrpc_tx_put(tx);
+	/* the machine may have ended it; nobody else has a part in these */
+	if (call->m.state != AMRPC_CALL_DONE || call->async || call->tx) {
+		spin_lock_bh(&call->lock);
+		call->m.state = AMRPC_CALL_DONE;
+		call->async = NULL;
+		tx = call->tx;
+		call->tx = NULL;
+		spin_unlock_bh(&call->lock);
+		if (tx)
+			amrpc_tx_put(tx);
+	}
 	amrpc_resend_forget(call);
 	call->skb = amrpc_data_keep(&call->data, call->skb);
 	amrpc_user_add(f->user, AMRPC_USER_CALLS, -1);
@@ -245,8 +248,12 @@ static unsigned int wait_events(struct amrpc_run *r)
 	int ev;
 
 	if (!call->signalled) {
-		if (wait_stirred(r, false) >= 0)
+		if (wait_stirred(r, false) >= 0) {
+			/* the usual end: step() takes it */
+			if (r->at == AMRPC_AT_REMOTE && READ_ONCE(call->events) & AMRPC_EV_REPLY)
+				return AMRPC_EV_REPLY;
 			return amrpc_call_events(call);
+		}
 		if (task_sigpending(current) && r->at != AMRPC_AT_REMOTE &&
 		    !(r->at == AMRPC_AT_LOCAL && !r->queued))
 			return AMRPC_EV_INTR;
@@ -465,6 +472,12 @@ static struct amrpc_act step(struct amrpc_call *call, enum amrpc_fsm_in in, int 
 
 	spin_lock_bh(&call->lock);
 	was = call->m.state;
+	/* what came with a REPLY, or after it was seen */
+	if (in == AMRPC_IN_EVENTS && arg & AMRPC_EV_REPLY) {
+		arg |= call->events;
+		call->events = 0;
+		WRITE_ONCE(call->stirred, false);
+	}
 	act = amrpc_fsm(&call->m, in, arg);
 	spin_unlock_bh(&call->lock);
 	if (call->m.state != was)

@@ -17,6 +17,13 @@
 #include "rpc.h"
 #include "rpc_trace.h"
 
+/* a thread is not at work for it any more, and may come back */
+static void unserve(struct amrpc_listen *l)
+{
+	WRITE_ONCE(l->last, jiffies);
+	atomic_dec_return_release(&l->serving);	/* amrpc_listen_alive(), release() of rpc_listen.c */
+}
+
 /**
  * amrpc_listen_released() - a request is not in a thread's hands any more
  * @tx: SERVING
@@ -26,24 +33,17 @@
 void amrpc_listen_released(struct amrpc_tx *tx)
 {
 	struct amrpc_listen *l = tx->listen;
-	struct amrpc_port *p = l->port;
 	struct amrpc_file *f = l->file;
 
-	spin_lock_bh(&p->lock);
-	l->serving--;
-	l->last = jiffies;
 	tx->listen = NULL;
+	unserve(l);	/* from here on the listen may be freed */
 	if (tx->declared)
 		atomic_dec(&f->serving);
-	spin_unlock_bh(&p->lock);	/* from here on the listen may be freed */
-
+	if (!tx->nr_on)
+		return;
 	for (unsigned int i = 0; i < tx->nr_on; i++) {
-		l = tx->on[i].listen;
-		spin_lock_bh(&l->port->lock);
-		l->serving--;
-		l->last = jiffies;
-		spin_unlock_bh(&l->port->lock);
-		amrpc_listen_put(l);
+		unserve(tx->on[i].listen);
+		amrpc_listen_put(tx->on[i].listen);
 	}
 	kfree(tx->on);
 	tx->on = NULL;
@@ -57,7 +57,7 @@ static void keep_list(struct amrpc_tx *tx, struct amrpc_waiter *w)
 		struct amrpc_listen *l = w->on[i].listen;
 
 		spin_lock_bh(&l->port->lock);
-		l->serving++;
+		atomic_inc(&l->serving);
 		spin_unlock_bh(&l->port->lock);
 	}
 	tx->on = w->on;
@@ -111,7 +111,7 @@ static struct amrpc_tx *enter_one(struct amrpc_wait_on *on, bool nonblock)
 	if (tx) {
 		amrpc_listen_take(l, tx);
 	} else if (nonblock) {
-		l->last = jiffies;
+		WRITE_ONCE(l->last, jiffies);
 		tx = ERR_PTR(-EAGAIN);
 	} else {
 		list_add(&on->node, &l->waiters);	/* the one that ran last is warm */
@@ -145,12 +145,16 @@ static struct amrpc_tx *leave(struct amrpc_waiter *w, int why)
 {
 	struct amrpc_tx *tx = cmpxchg(&w->tx, NULL, ERR_PTR(why));
 
+	/* who gave it a request has taken it out of the only line, and does not look at it any more */
+	if (w->nr == 1 && tx && !IS_ERR(tx))
+		return tx;
+
 	for (unsigned int i = 0; i < w->nr; i++) {
 		struct amrpc_listen *l = w->on[i].listen;
 
 		spin_lock_bh(&l->port->lock);
 		list_del_init(&w->on[i].node);
-		l->last = jiffies;
+		WRITE_ONCE(l->last, jiffies);
 		spin_unlock_bh(&l->port->lock);
 	}
 	return tx ?: ERR_PTR(why);
@@ -401,7 +405,7 @@ next:
 int amrpc_getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports,
 		 struct iov_iter *recv)
 {
-	struct amrpc_waiter w = { .cookie = g->cookie };
+	struct amrpc_waiter w = { .task = current, .cookie = g->cookie };
 	int err;
 
 	name(f, &w);

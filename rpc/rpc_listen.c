@@ -186,17 +186,14 @@ int amrpc_listen(struct amrpc_file *f, const u64 *ports, unsigned int nr)
 /* take one off its file and its port if nobody has it; ports_lock and file->lock held */
 static void release(struct amrpc_file *f, struct amrpc_listen *l, struct list_head *queue)
 {
-	bool busy;
-
 	lockdep_assert_held(&f->lock);
-	if (atomic_read_acquire(&l->users))
+	if (atomic_cmpxchg(&l->users, 0, INT_MIN))
 		return;
-	spin_lock(&l->port->lock);
-	busy = l->serving;
-	spin_unlock(&l->port->lock);
-	if (busy)
+	/* serving is raised by users or a declaration */
+	if (atomic_read_acquire(&l->serving)) {
+		atomic_sub(INT_MIN, &l->users);	/* who serves it may have come as a user meanwhile: requeue() */
 		return;
-	/* users come under file->lock, and serving by users or a declaration */
+	}
 	list_del(&l->on_file);
 	f->nr_listens--;
 	amrpc_listen_free(l, queue);

@@ -16,10 +16,10 @@
  * sets waiter->tx from NULL, under the lock of that port; so does the thread itself, with an error,
  * when it stops waiting. The first one wins; one who loses takes the stale entry off and looks for
  * another thread. The thread takes the lock of each of its ports before it leaves, so that nobody
- * has the waiter in hand any more.
+ * has the waiter in hand any more; but not if it has only one, and was given a request there.
  *
  * A listen lives until its file is closed, or until it is taken back and no thread works with it
- * (users, serving).
+ * (users, serving): who frees it makes users negative first, so that none comes any more.
  */
 #include <linux/poll.h>
 #include <linux/slab.h>
@@ -79,8 +79,22 @@ struct amrpc_listen *amrpc_listen_find(struct amrpc_file *f, u64 get)
 	memset(&key, 0, sizeof(key));	/* 32 bit: there is padding */
 	key.file = f;
 	key.get = get;
-	f->recent = rhashtable_lookup_fast(&f->an->listens, &key, listen_params);
-	return f->recent;
+	l = rhashtable_lookup_fast(&f->an->listens, &key, listen_params);
+	smp_store_release(&f->recent, l);	/* listen_recent() */
+	return l;
+}
+
+/* the one a file used last, if it is @get and stays, with a user; without a lock */
+static struct amrpc_listen *listen_recent(struct amrpc_file *f, u64 get)
+{
+	struct amrpc_listen *l;
+
+	rcu_read_lock();
+	l = READ_ONCE(f->recent);
+	if (l && (l->key.get != get || !atomic_inc_unless_negative(&l->users)))
+		l = NULL;
+	rcu_read_unlock();
+	return l;
 }
 
 /* under rcu_read_lock() */
@@ -111,7 +125,8 @@ bool amrpc_listen_alive(const struct amrpc_listen *l)
 		return true;
 	if (l->off)
 		return false;
-	if (l->serving || time_before(jiffies, l->last + AMRPC_IDLE))
+	/* who answers says when, and then that it has */
+	if (atomic_read_acquire(&l->serving) || time_before(jiffies, READ_ONCE(l->last) + AMRPC_IDLE))
 		return true;
 	return l->declared && (atomic_read(&f->serving) || !deaf(f));
 }
@@ -156,6 +171,9 @@ struct amrpc_listen *amrpc_listen_get(struct amrpc_file *f, u64 secret)
 	u64 port;
 	int err;
 
+	l = listen_recent(f, secret);
+	if (l)
+		return l;
 	spin_lock_bh(&f->lock);
 	l = amrpc_listen_find(f, secret);
 	if (l) {
@@ -274,7 +292,7 @@ void amrpc_listen_take(struct amrpc_listen *l, struct amrpc_tx *tx)
 	lockdep_assert_held(&l->port->lock);
 	tx->state = AMRPC_TX_SERVING;
 	tx->listen = l;
-	l->serving++;
+	atomic_inc(&l->serving);
 	tx->declared = l->declared;
 	if (tx->declared)
 		atomic_inc(&l->file->serving);
@@ -427,7 +445,7 @@ void amrpc_listen_free(struct amrpc_listen *l, struct list_head *queue)
 			WRITE_ONCE(an->port_front[amrpc_front(p->port)], NULL);
 	}
 	if (l->file->recent == l)
-		l->file->recent = NULL;
+		WRITE_ONCE(l->file->recent, NULL);
 	rhashtable_remove_fast(&an->listens, &l->by_get, listen_params);
 	amrpc_user_add(l->file->user, AMRPC_USER_PORTS, -1);
 	WARN_ON_ONCE(!list_empty(&l->waiters));
@@ -484,23 +502,47 @@ static struct amrpc_listen *choose(struct amrpc_port *p, struct amrpc_file *only
 	return best;
 }
 
-/* give it to a thread in line; false when there is none; port->lock held */
+/* it is with no thread after all; undoes amrpc_listen_take(), port->lock held */
+static void untake(struct amrpc_listen *l, struct amrpc_tx *tx)
+{
+	if (tx->declared)
+		atomic_dec(&l->file->serving);
+	atomic_dec(&l->serving);
+	tx->listen = NULL;
+	tx->state = AMRPC_TX_QUEUED;
+}
+
+/*
+ * Give it to a thread in line; false when there is none; rcu_read_lock(), port->lock held. With the request the
+ * thread goes on, and waits for nobody: all is written before, and the waiter, which is on its stack, not
+ * looked at any more.
+ */
 static bool hand(struct amrpc_listen *l, struct amrpc_tx *tx)
 {
+	struct amrpc_file *file = tx->file;
+	struct task_struct *task;
 	struct amrpc_wait_on *on;
 	struct amrpc_waiter *w;
 
 	while ((on = list_first_entry_or_null(&l->waiters, struct amrpc_wait_on, node))) {
 		list_del_init(&on->node);
 		w = on->w;
-		if (cmpxchg(&w->tx, NULL, tx))
+		if (READ_ONCE(w->tx))
 			continue;	/* it has one from another port, or is leaving */
-		if (!tx->file)
+		task = w->task;
+		if (!file)
 			tx->file = amrpc_file_get(l->file);
 		amrpc_listen_take(l, tx);
 		amrpc_stage_tx(tx, AMRPC_STAGE_ARRIVED, 0);
-		amrpc_wake(&w->sleeper, true);
-		return true;
+		if (!cmpxchg(&w->tx, NULL, tx)) {
+			amrpc_wake_task(task, true);
+			return true;
+		}
+		untake(l, tx);
+		if (!file) {
+			amrpc_file_put(tx->file);
+			tx->file = NULL;
+		}
 	}
 	return false;
 }
@@ -531,6 +573,7 @@ void amrpc_port_return(struct amrpc_listen *l, struct amrpc_tx *tx)
 	struct amrpc_port *p = l->port;
 	bool queued;
 
+	rcu_read_lock();
 	spin_lock_bh(&p->lock);
 	queued = !hand(l, tx);
 	if (queued) {
@@ -540,6 +583,7 @@ void amrpc_port_return(struct amrpc_listen *l, struct amrpc_tx *tx)
 			amrpc_tx_arm(tx, AMRPC_QUEUE_MS);
 	}
 	spin_unlock_bh(&p->lock);
+	rcu_read_unlock();
 }
 
 /**

@@ -403,21 +403,13 @@ static int reply_remote(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len
  */
 struct amrpc_tx *amrpc_served_claim(struct amrpc_file *f, u64 handle)
 {
-	struct amrpc_tx *tx;
-
 	/* one being handed out right now has none yet */
-	if (!handle)
-		return NULL;
-	xa_lock_bh(&f->served);
-	tx = amrpc_served_get(f, handle & 0xffff);
-	if (tx && (smp_load_acquire(&tx->handle) != handle || tx->claimed))
-		tx = NULL;
-	if (tx) {
-		tx->claimed = true;
-		refcount_inc(&tx->ref);
-	}
-	xa_unlock_bh(&f->served);
-	return tx;
+	struct amrpc_tx *tx = handle ? amrpc_served_get(f, handle) : NULL;
+
+	if (!tx || !xchg(&tx->claimed, true))
+		return tx;
+	amrpc_tx_put(tx);
+	return NULL;
 }
 
 /**
@@ -434,9 +426,7 @@ void amrpc_served_end(struct amrpc_file *f, struct amrpc_tx *tx, int err)
 	enum amrpc_tx_state state = READ_ONCE(tx->state);
 
 	if (err && state != AMRPC_TX_REPLIED && state != AMRPC_TX_DONE) {
-		xa_lock_bh(&f->served);
-		tx->claimed = false;
-		xa_unlock_bh(&f->served);
+		smp_store_release(&tx->claimed, false);
 	} else {
 		amrpc_listen_released(tx);
 		amrpc_served_del(f, tx->handle & 0xffff);

@@ -5,8 +5,12 @@
  * DESIGN NOTES
  *
  * A file has few of them at a time, and each comes and goes within one call of PUTREP_GETREQ: the first
- * AMRPC_SERVED_LOW indices are an array and a word of bits, the others an xarray. All under the
- * xarray's lock (bottom halves off). Each tx that is there has a reference.
+ * AMRPC_SERVED_LOW indices are an array and a word of bits, which says whose turn it is to write an entry;
+ * the others an xarray. Each tx that is there has a reference.
+ *
+ * Who looks one up holds no lock: it gets a reference, and compares the handle again, since by then
+ * the tx may be another transaction (rpc_tx.c). Which of several that have a handle answers, tx->claimed
+ * says, by xchg().
  */
 #include <linux/bitops.h>
 
@@ -36,29 +40,45 @@ void amrpc_served_exit(struct amrpc_file *f)
  */
 int amrpc_served_add(struct amrpc_file *f, struct amrpc_tx *tx, u32 *idx)
 {
+	unsigned long used = READ_ONCE(f->served_used);
 	unsigned int i;
 
-	xa_lock_bh(&f->served);
-	if (f->served_used != AMRPC_SERVED_ALL) {
-		i = ffz(f->served_used);
-		f->served_used |= BIT(i);
-		f->served_low[i] = tx;
-		xa_unlock_bh(&f->served);
+	for (; used != AMRPC_SERVED_ALL; used = READ_ONCE(f->served_used)) {
+		i = ffz(used);
+		if (test_and_set_bit_lock(i, &f->served_used))
+			continue;
+		smp_store_release(&f->served_low[i], tx);
 		*idx = i;
 		return 0;
 	}
-	xa_unlock_bh(&f->served);
 	return xa_alloc_bh(&f->served, idx, tx, XA_LIMIT(AMRPC_SERVED_LOW, AMRPC_MAX_OPEN - 1),
 			   GFP_KERNEL_ACCOUNT);
 }
 
-/* the request with this index, or NULL; xarray's lock held */
-struct amrpc_tx *amrpc_served_get(struct amrpc_file *f, u32 idx)
+/**
+ * amrpc_served_get() - the request with a handle
+ * @f: open file that got it
+ * @handle: from getreq, not 0
+ *
+ * Context: process. Return: tx with a reference, or NULL.
+ */
+struct amrpc_tx *amrpc_served_get(struct amrpc_file *f, u64 handle)
 {
-	lockdep_assert_held(&f->served.xa_lock);
-	if (idx >= AMRPC_SERVED_LOW)
-		return xa_load(&f->served, idx);
-	return f->served_low[idx];
+	u32 idx = handle & 0xffff;
+	struct amrpc_tx *tx;
+
+	rcu_read_lock();
+	tx = idx < AMRPC_SERVED_LOW ? READ_ONCE(f->served_low[idx]) : xa_load(&f->served, idx);
+	if (tx && (READ_ONCE(tx->handle) != handle || !refcount_inc_not_zero(&tx->ref)))
+		tx = NULL;
+	rcu_read_unlock();
+	if (!tx)
+		return NULL;
+	smp_rmb();	/* amrpc_tx_new(): no handle of the old one with a reference to the new */
+	if (smp_load_acquire(&tx->handle) == handle)
+		return tx;
+	amrpc_tx_put(tx);
+	return NULL;
 }
 
 /* the reference is the caller's again; any context but hard interrupt */
@@ -68,10 +88,8 @@ void amrpc_served_del(struct amrpc_file *f, u32 idx)
 		xa_erase_bh(&f->served, idx);
 		return;
 	}
-	xa_lock_bh(&f->served);
-	f->served_low[idx] = NULL;
-	f->served_used &= ~BIT(idx);
-	xa_unlock_bh(&f->served);
+	WRITE_ONCE(f->served_low[idx], NULL);
+	clear_bit_unlock(idx, &f->served_used);
 }
 
 /**
@@ -85,14 +103,12 @@ struct amrpc_tx *amrpc_served_take(struct amrpc_file *f)
 	struct amrpc_tx *tx;
 	unsigned long idx = AMRPC_SERVED_LOW;
 
-	xa_lock_bh(&f->served);
 	if (f->served_used) {
 		idx = __ffs(f->served_used);
 		tx = f->served_low[idx];
 	} else {
 		tx = xa_find(&f->served, &idx, ULONG_MAX, XA_PRESENT);
 	}
-	xa_unlock_bh(&f->served);
 	if (tx)
 		amrpc_served_del(f, idx);
 	return tx;

@@ -10,6 +10,10 @@
  * the hash may stand on one that is becoming another: amrpc_tx_find() gets a reference, and compares the
  * key again; hash.next is never cleared, and rhashtable starts again when a walk ends in another chain than it
  * began in, as with SLAB_TYPESAFE_BY_RCU. When the file goes the spare is freed by RCU.
+ *
+ * What is in the hash is in one of two places, for as long as it is: in its slot of an->tx_front, if that
+ * was empty, or in the table. So a few clients do without the table, whose insertion and removal cost more
+ * than all else here.
  */
 #include <linux/jiffies.h>
 #include <linux/poll.h>
@@ -41,6 +45,17 @@ static const struct rhashtable_params tx_params = {
 	.obj_cmpfn	= tx_cmp,
 	.automatic_shrinking = true,
 };
+
+/* where it is found without the table, perhaps; addresses are as good as random, ids come one after the other */
+static struct amrpc_tx **tx_front(struct amrpc_net *an, flip_addr_t peer, u32 tid)
+{
+	return &an->tx_front[((u32)(__force u64)peer + tid) % AMRPC_FRONT];
+}
+
+static bool tx_is(const struct amrpc_tx *tx, flip_addr_t peer, u32 tid)
+{
+	return tx && tx->key.peer == peer && tx->key.tid == tid;
+}
 
 /* not acknowledged at once: now it gets its timer; soon_lock of its file held */
 static void start_timer(struct amrpc_soon *s)
@@ -74,6 +89,7 @@ struct amrpc_tx *amrpc_tx_new(struct amrpc_file *f, gfp_t gfp)
 	if (tx) {
 		memset_startat(tx, 0, file);
 		INIT_LIST_HEAD(&tx->node);
+		tx->soon.added = false;
 		tx->state = AMRPC_TX_QUEUED;
 		smp_wmb();	/* amrpc_tx_find(): no key of the old one with a reference to the new */
 		refcount_set(&tx->ref, 1);
@@ -205,7 +221,7 @@ void amrpc_tx_arm_soon(struct amrpc_tx *tx, unsigned int ms)
 /* stop the timer, unless it runs already; any context but hard interrupt, tx->lock not held */
 void amrpc_tx_disarm(struct amrpc_tx *tx)
 {
-	if (!list_empty(&tx->soon.node) && amrpc_soon_del(tx->file, &tx->soon))
+	if (READ_ONCE(tx->soon.added) && amrpc_soon_del(tx->file, &tx->soon))
 		amrpc_tx_put(tx);
 	/* who starts it does so before the state has changed, or not at all */
 	if (timer_pending(&tx->timer) && timer_delete(&tx->timer))
@@ -223,14 +239,19 @@ void amrpc_tx_disarm(struct amrpc_tx *tx)
 struct amrpc_tx *amrpc_tx_find(struct amrpc_net *an, flip_addr_t peer, u32 tid)
 {
 	struct { flip_addr_t peer; u32 tid; u32 zero; } key = { .peer = peer, .tid = tid };
-	struct amrpc_tx *tx;
+	struct amrpc_tx *tx = READ_ONCE(*tx_front(an, peer, tid));
 
 	BUILD_BUG_ON(sizeof(key) != sizeof_field(struct amrpc_tx, key));
-	tx = rhashtable_lookup(&an->txs, &key, tx_params);
+	if (!tx_is(tx, peer, tid)) {
+		/* who asks for one has been told of it since it was counted, or has the kernel's lock */
+		if (!atomic_read(&an->txs.nelems))
+			return NULL;
+		tx = rhashtable_lookup(&an->txs, &key, tx_params);
+	}
 	if (!tx || !refcount_inc_not_zero(&tx->ref))
 		return NULL;
 	smp_rmb();	/* amrpc_tx_new() */
-	if (tx->key.peer != peer || tx->key.tid != tid) {
+	if (!tx_is(tx, peer, tid)) {
 		amrpc_tx_put(tx);
 		return NULL;
 	}
@@ -241,21 +262,43 @@ struct amrpc_tx *amrpc_tx_find(struct amrpc_net *an, flip_addr_t peer, u32 tid)
  * amrpc_tx_hash() - make an accepted transaction visible
  * @tx: its key is set
  *
- * Context: any but hard interrupt; k->lock of its kernel held. Return: 0, -EEXIST, or another error of
+ * Context: softirq, rcu_read_lock(); k->lock of its kernel held. Return: 0, -EEXIST, or another error of
  * rhashtable_lookup_insert_fast().
  */
 int amrpc_tx_hash(struct amrpc_tx *tx)
 {
-	int err;
+	struct amrpc_tx **front = tx_front(tx->an, tx->key.peer, tx->key.tid);
+	struct rhashtable *table = &tx->an->txs;
+	int err = 0;
 
 	tx->hashed = true;
 	refcount_inc(&tx->ref);
-	err = rhashtable_lookup_insert_fast(&tx->an->txs, &tx->hash, tx_params);
+	if (!READ_ONCE(*front)) {
+		if (atomic_read(&table->nelems) && rhashtable_lookup(table, &tx->key, tx_params))
+			err = -EEXIST;
+		/* a release: who finds it sees its key */
+		else if (!cmpxchg_release(front, NULL, tx))
+			tx->in_front = true;
+	} else if (tx_is(READ_ONCE(*front), tx->key.peer, tx->key.tid)) {
+		err = -EEXIST;
+	}
+	if (!err && !tx->in_front)
+		err = rhashtable_lookup_insert_fast(table, &tx->hash, tx_params);
 	if (err) {
 		tx->hashed = false;
 		amrpc_tx_put(tx);
 	}
 	return err;
+}
+
+/* nobody finds it any more; who took tx->hashed away */
+static void tx_remove(struct amrpc_tx *tx)
+{
+	if (tx->in_front)
+		WRITE_ONCE(*tx_front(tx->an, tx->key.peer, tx->key.tid), NULL);
+	else
+		rhashtable_remove_fast(&tx->an->txs, &tx->hash, tx_params);
+	amrpc_tx_put(tx);
 }
 
 /* one that was refused after all; any context but hard interrupt */
@@ -267,10 +310,8 @@ void amrpc_tx_unhash(struct amrpc_tx *tx)
 	was = tx->hashed;
 	tx->hashed = false;
 	spin_unlock_bh(&tx->lock);
-	if (!was)
-		return;
-	rhashtable_remove_fast(&tx->an->txs, &tx->hash, tx_params);
-	amrpc_tx_put(tx);
+	if (was)
+		tx_remove(tx);
 }
 
 #define ENDED	1
@@ -312,10 +353,8 @@ void amrpc_tx_ended(struct amrpc_tx *tx, unsigned int how)
 	amrpc_tx_disarm(tx);
 	if (tx->sent.known)
 		amrpc_resend_tx_forget(tx);
-	if (how & UNHASH) {
-		rhashtable_remove_fast(&tx->an->txs, &tx->hash, tx_params);
-		amrpc_tx_put(tx);
-	}
+	if (how & UNHASH)
+		tx_remove(tx);
 	if (tx->sync)	/* set before it was REPLIED */
 		wake_up(&tx->wq);
 }
@@ -390,6 +429,59 @@ void amrpc_tx_send(struct amrpc_tx *tx, u8 type, u8 wflags, u32 fflags, u32 ltim
 	amrpc_send_ctl(tx->file, tx->key.peer, &w, fflags, ltime, NULL);
 }
 
+/* the one in a slot, with a reference, or NULL */
+static struct amrpc_tx *front_get(struct amrpc_net *an, unsigned int i)
+{
+	struct amrpc_tx *tx;
+
+	rcu_read_lock();
+	tx = READ_ONCE(an->tx_front[i]);
+	if (tx && !refcount_inc_not_zero(&tx->ref))
+		tx = NULL;
+	rcu_read_unlock();
+	return tx;
+}
+
+/* call @each for all in the hash that are of file @f, or of any when it is NULL; process context */
+static void for_each_tx(struct amrpc_net *an, const struct amrpc_file *f,
+			void (*each)(struct amrpc_tx *tx))
+{
+	struct rhashtable_iter it;
+	struct amrpc_tx *tx;
+
+	for (unsigned int i = 0; i < AMRPC_FRONT; i++) {
+		tx = front_get(an, i);
+		if (!tx)
+			continue;
+		if (!f || tx->file == f)
+			each(tx);
+		amrpc_tx_put(tx);
+	}
+	rhashtable_walk_enter(&an->txs, &it);
+	rhashtable_walk_start(&it);
+	while ((tx = rhashtable_walk_next(&it))) {
+		if (IS_ERR(tx) || (f && READ_ONCE(tx->file) != f) || !refcount_inc_not_zero(&tx->ref))
+			continue;
+		rhashtable_walk_stop(&it);
+		if (!f || tx->file == f)	/* of another by now? */
+			each(tx);
+		amrpc_tx_put(tx);
+		rhashtable_walk_start(&it);
+	}
+	rhashtable_walk_stop(&it);
+	rhashtable_walk_exit(&it);
+}
+
+static void hurry(struct amrpc_tx *tx)
+{
+	unsigned long soon = jiffies + msecs_to_jiffies(AMRPC_LINGER_MS);
+
+	spin_lock_bh(&tx->lock);
+	if (tx->state == AMRPC_TX_REPLIED && time_after(tx->timer.expires, soon))
+		mod_timer_pending(&tx->timer, soon);
+	spin_unlock_bh(&tx->lock);
+}
+
 /**
  * amrpc_txs_hurry() - a file was closed: its replies do not wait for long
  * @f: file, dead
@@ -398,44 +490,18 @@ void amrpc_tx_send(struct amrpc_tx *tx, u8 type, u8 wflags, u32 fflags, u32 ltim
  */
 void amrpc_txs_hurry(const struct amrpc_file *f)
 {
-	unsigned long soon = jiffies + msecs_to_jiffies(AMRPC_LINGER_MS);
-	struct rhashtable_iter it;
-	struct amrpc_tx *tx;
+	for_each_tx(f->an, f, hurry);
+}
 
-	rhashtable_walk_enter(&f->an->txs, &it);
-	rhashtable_walk_start(&it);
-	while ((tx = rhashtable_walk_next(&it))) {
-		if (IS_ERR(tx) || tx->file != f)
-			continue;
-		spin_lock_bh(&tx->lock);
-		if (tx->state == AMRPC_TX_REPLIED && time_after(tx->timer.expires, soon))
-			mod_timer_pending(&tx->timer, soon);
-		spin_unlock_bh(&tx->lock);
-	}
-	rhashtable_walk_stop(&it);
-	rhashtable_walk_exit(&it);
+static void give_up(struct amrpc_tx *tx)
+{
+	amrpc_tx_finish(tx, true);
 }
 
 /* the module or the namespace goes: give up what is still unacknowledged; process context */
 void amrpc_txs_kill(struct amrpc_net *an)
 {
-	struct rhashtable_iter it;
-	struct amrpc_tx *tx;
-
-	rhashtable_walk_enter(&an->txs, &it);
-	rhashtable_walk_start(&it);
-	while ((tx = rhashtable_walk_next(&it))) {
-		if (IS_ERR(tx))
-			continue;
-		if (!refcount_inc_not_zero(&tx->ref))
-			continue;
-		rhashtable_walk_stop(&it);
-		amrpc_tx_finish(tx, true);
-		amrpc_tx_put(tx);
-		rhashtable_walk_start(&it);
-	}
-	rhashtable_walk_stop(&it);
-	rhashtable_walk_exit(&it);
+	for_each_tx(an, NULL, give_up);
 }
 
 int amrpc_txs_init(struct amrpc_net *an)

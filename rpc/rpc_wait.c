@@ -40,20 +40,35 @@ void __init amrpc_wait_init(void)
 }
 
 /**
- * amrpc_wake() - what a thread waits for may have come
- * @s: where it sleeps, if it does
+ * amrpc_wake_task() - what a thread waits for may have come
+ * @task: thread
  * @sync: the caller is about to sleep itself, or returns to who is
+ *
+ * Context: any, rcu_read_lock(). What the thread looks at has been written before, with a full barrier.
+ */
+void amrpc_wake_task(struct task_struct *task, bool sync)
+{
+	struct wait_queue_entry e;
+
+	e.private = task;
+	default_wake_function(&e, TASK_NORMAL, sync ? sync_flag : 0, NULL);
+}
+
+/**
+ * amrpc_wake() - the same for who sleeps there now, if somebody does
+ * @s: where
+ * @sync: as above
  *
  * Context: any. What the thread looks at has been written before.
  */
 void amrpc_wake(struct amrpc_sleeper *s, bool sync)
 {
-	struct wait_queue_entry e;
+	struct task_struct *task;
 
 	smp_mb();	/* what was written, before looking who waits: amrpc_sleep() */
 	rcu_read_lock();
-	e.private = READ_ONCE(s->task);
-	if (e.private)
-		default_wake_function(&e, TASK_NORMAL, sync ? sync_flag : 0, NULL);
+	task = READ_ONCE(s->task);
+	if (task)
+		amrpc_wake_task(task, sync);
 	rcu_read_unlock();
 }
