@@ -47,6 +47,15 @@ typedef struct ctl_table compat_ctl_table_t;
 #define register_net_sysctl_sz(net, path, table, n)	register_net_sysctl(net, path, table)
 #endif
 
+/* a local variable that is not cleared, though all are: it is filled before anything is read of it */
+#ifndef __uninitialized
+#if __has_attribute(__uninitialized__)
+#define __uninitialized		__attribute__((__uninitialized__))
+#else
+#define __uninitialized
+#endif
+#endif
+
 #ifndef COMPAT_HAVE_TIMER_CONTAINER_OF
 #define timer_container_of(var, timer, field)	container_of(timer, typeof(*(var)), field)
 #endif

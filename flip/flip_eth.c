@@ -184,9 +184,9 @@ int flip_eth_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type
 		 struct net_device *orig_dev)
 {
 	struct flip_network *n = container_of(pt, struct flip_network, pt);
+	struct flip_pkt p __uninitialized;
 	struct flip_ns *ns = n->ns;
 	enum flip_stat why;
-	struct flip_pkt p;
 	bool outer;
 	u8 type, count;
 

@@ -167,6 +167,7 @@ struct amrpc_net {
 	spinlock_t		locs_lock;	/* lru, nr_locs */
 	struct list_head	locs_lru;
 	unsigned int		nr_locs;
+	atomic_t		ways;		/* changed with each of what locs say */
 	atomic_t		locating;	/* calls that look for a port */
 	spinlock_t		kids_lock;	/* lru, nr_kids */
 	struct list_head	kids_lru;
@@ -357,6 +358,7 @@ struct amrpc_user *amrpc_user_get(struct amrpc_net *an);
 void amrpc_user_put(struct amrpc_user *u);
 bool amrpc_user_room(struct amrpc_user *u, enum amrpc_user_what what, long n);
 bool amrpc_user_charge(struct amrpc_user *u, enum amrpc_user_what what, long n);
+bool amrpc_user_call(struct amrpc_user *u, enum amrpc_user_what *what);
 void amrpc_user_add(struct amrpc_user *u, enum amrpc_user_what what, long n);
 void amrpc_users_show(struct seq_file *m, struct amrpc_net *an);
 void amrpc_users_init(struct amrpc_net *an);
@@ -489,6 +491,16 @@ void amrpc_resend_receive(struct amrpc_file *f, const struct amrpc_wire *w,
 
 /* ---- rpc_client.c ----------------------------------------------------------------------------- */
 
+/* where a port is served, and what is known of the server */
+struct amrpc_way {
+	flip_addr_t		addr;
+	u16			server_idx;
+	u16			rtt;
+	u16			resp;		/* our kind: time from REQUEST to REPLY, smoothed, ms */
+	bool			ours;		/* it said that it is our kind */
+	u8			knows;		/* and what it knows, AMRPC_KNOWS_* */
+};
+
 struct amrpc_call {
 	refcount_t		ref;
 	struct amrpc_file	*file;
@@ -502,6 +514,12 @@ struct amrpc_call {
 	struct rcu_head		rcu;
 	struct sk_buff		*skb;		/* of an earlier reply, for the next request; its runner's */
 	struct amoeba_header	rep;		/* with a REPLY */
+	struct {				/* of the call before this one: amrpc_loc_lookup() */
+		u64		port;		/* 0: none */
+		u32		age;		/* an->ways */
+		unsigned long	when;		/* jiffies */
+		struct amrpc_way way;
+	} last;
 	/* from here on cleared for the next call when this one was kept */
 	struct amrpc_fsm	m;
 	unsigned int		events;		/* AMRPC_EV_* */
@@ -617,9 +635,10 @@ struct amrpc_run {
 	unsigned int		ev;		/* what has come before those were sent */
 	bool			no_way;		/* for it, at the first attempt */
 	unsigned long		sent;		/* jiffies */
+	/* from here on not cleared: of a copy, once it is made */
 	struct flip_send	how;
 	size_t			hlen;
-	u8			hdr[AMRPC_MSG_HDR_MAX];	/* last: not cleared */
+	u8			hdr[AMRPC_MSG_HDR_MAX];
 };
 
 int amrpc_run_init(struct amrpc_run *r, struct amrpc_file *f);
@@ -711,12 +730,7 @@ struct amrpc_loc {
 	bool			used;		/* since the LRU looked last */
 	bool			hashed;
 	struct amrpc_call	*locator;	/* the call that sends LOCATEs */
-	flip_addr_t		addr;
-	u16			server_idx;
-	u16			rtt;
-	u16			resp;		/* time from REQUEST to REPLY, smoothed, ms */
-	bool			ours;		/* it said that it is our kind */
-	u8			knows;		/* and what it knows, AMRPC_KNOWS_* */
+	struct amrpc_way	way;
 	wait_queue_head_t	wq;
 	struct list_head	lru;
 	struct rcu_head		rcu;
@@ -1041,6 +1055,7 @@ void amrpc_sock_exit(void);
 struct io_uring_cmd;
 int amrpc_uring_cmd(struct io_uring_cmd *cmd, unsigned int flags);
 int amrpc_trans_in(struct amoeba_trans *t, void __user *arg, size_t usize);
+int amrpc_trans_out(void __user *arg, const struct amoeba_trans *t, size_t usize);
 long amrpc_dev_serve(struct amrpc_file *f, unsigned int cmd, void __user *arg, bool nonblock);
 int amrpc_dev_init(void);
 void amrpc_dev_exit(void);

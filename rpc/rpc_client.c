@@ -93,14 +93,14 @@ static struct amrpc_call *call_make(struct amrpc_file *f, u64 port)
 /* ERR_PTR(-EDQUOT, -ENOBUFS, -ENOMEM) */
 struct amrpc_call *amrpc_call_new(struct amrpc_file *f, u64 port)
 {
+	enum amrpc_user_what what;
 	struct amrpc_call *call;
 
-	if (!amrpc_user_room(f->user, AMRPC_USER_BYTES, 0)) {
-		amrpc_count(f->an, USER_BYTES);
-		return ERR_PTR(-EDQUOT);
-	}
-	if (!amrpc_user_charge(f->user, AMRPC_USER_CALLS, 1)) {
-		amrpc_count(f->an, USER_CALLS);
+	if (!amrpc_user_call(f->user, &what)) {
+		if (what == AMRPC_USER_BYTES)
+			amrpc_count(f->an, USER_BYTES);
+		else
+			amrpc_count(f->an, USER_CALLS);
 		return ERR_PTR(-EDQUOT);
 	}
 	call = call_make(f, port);
@@ -807,7 +807,7 @@ enum amrpc_ran amrpc_run_step(struct amrpc_run *r, unsigned int ev)
 /**
  * amrpc_run_init() - a call about to be made
  * @r: of the caller; @r->t: its argument, @r->len and @r->send: the data of the request, read again for each
- *	copy sent, @r->recv: room for that of the reply. All else is zero but r->hdr
+ *	copy sent, @r->recv: room for that of the reply. All else is zero, as far as @r->how
  * @f: file
  *
  * Return: 0; -EDQUOT, -ENOBUFS, -ENOMEM.
@@ -876,11 +876,11 @@ void amrpc_run_end(struct amrpc_run *r, size_t room)
 int amrpc_trans(struct amrpc_file *f, struct amoeba_trans *t, size_t len, struct iov_iter *send,
 		struct iov_iter *recv)
 {
+	struct amrpc_run r __uninitialized;
 	unsigned int ev = 0;
-	struct amrpc_run r;
 	int err;
 
-	memset(&r, 0, offsetof(struct amrpc_run, hdr));
+	memset(&r, 0, offsetof(struct amrpc_run, how));
 	r.t = t;
 	r.len = len;
 	r.send = send;

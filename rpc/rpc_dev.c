@@ -41,73 +41,47 @@ static int amrpc_release(struct inode *inode, struct file *file)
 }
 
 /*
- * Arguments are a few words of their own, and each transaction brings four of them: moved word by word they
- * cost a third of copy_from_user() and copy_to_user(), whose string instructions take long to start.
- * @n is constant, a multiple of a word.
+ * Arguments are a few words of their own, and each transaction brings four of them. Moved word by word, and of
+ * the structures as we know them only the fields that say something in this direction, they cost a fourth of
+ * copy_from_user() and copy_to_user(), whose string instructions take long to start. Structures of another
+ * size, older ones or newer, are copied whole (arg_in(), arg_out()).
+ *
+ * @n is constant, a multiple of a word; between user_read_access_begin() and _end(), or user_write_...
  */
-static __always_inline int words_in(void *dst, const void __user *src, size_t n)
-{
-	const unsigned long __user *s = src;
-	unsigned long *d = dst, *end = dst + n;
+#define words_get(dst, src, n, fault) do {						\
+	const unsigned long __user *__s = (const void __user *)(src);			\
+	unsigned long *__d = (void *)(dst);						\
+											\
+	BUILD_BUG_ON((n) % sizeof(long));						\
+	_Pragma("GCC unroll 16")							\
+	for (size_t __i = 0; __i < (n) / sizeof(long); __i++)				\
+		unsafe_get_user(__d[__i], __s + __i, fault);				\
+} while (0)
 
-	BUILD_BUG_ON(n % sizeof(long));
-	if (!user_read_access_begin(src, n))
-		return -EFAULT;
-	for (; d + 4 <= end; d += 4, s += 4) {
-		unsafe_get_user(d[0], s, fault);
-		unsafe_get_user(d[1], s + 1, fault);
-		unsafe_get_user(d[2], s + 2, fault);
-		unsafe_get_user(d[3], s + 3, fault);
-	}
-	for (; d < end; d++, s++)
-		unsafe_get_user(*d, s, fault);
-	user_read_access_end();
-	return 0;
+#define words_put(dst, src, n, fault) do {						\
+	const unsigned long *__s = (const void *)(src);					\
+	unsigned long __user *__d = (void __user *)(dst);				\
+											\
+	BUILD_BUG_ON((n) % sizeof(long));						\
+	_Pragma("GCC unroll 16")							\
+	for (size_t __i = 0; __i < (n) / sizeof(long); __i++)				\
+		unsafe_put_user(__s[__i], __d + __i, fault);				\
+} while (0)
 
-fault:
-	user_read_access_end();
-	return -EFAULT;
-}
-
-static __always_inline int words_out(void __user *dst, const void *src, size_t n)
-{
-	const unsigned long *s = src, *end = src + n;
-	unsigned long __user *d = dst;
-
-	BUILD_BUG_ON(n % sizeof(long));
-	if (!user_write_access_begin(dst, n))
-		return -EFAULT;
-	for (; s + 4 <= end; d += 4, s += 4) {
-		unsafe_put_user(s[0], d, fault);
-		unsafe_put_user(s[1], d + 1, fault);
-		unsafe_put_user(s[2], d + 2, fault);
-		unsafe_put_user(s[3], d + 3, fault);
-	}
-	for (; s < end; d++, s++)
-		unsafe_put_user(*s, d, fault);
-	user_write_access_end();
-	return 0;
-
-fault:
-	user_write_access_end();
-	return -EFAULT;
-}
+/* bytes from field @a up to field @b, or the end */
+#define bytes_from_to(type, a, b)	(offsetof(type, b) - offsetof(type, a))
+#define bytes_from(type, a)		(sizeof(type) - offsetof(type, a))
 
 /* take the argument in: what is missing is zero, what is too much must be */
-static __always_inline int arg_in(void *dst, size_t ksize, const void __user *arg, size_t usize,
-				  size_t least)
+static int arg_in(void *dst, size_t ksize, const void __user *arg, size_t usize, size_t least)
 {
-	if (likely(usize == ksize))
-		return words_in(dst, arg, ksize);
 	if (usize < least)
 		return -EINVAL;
 	return copy_struct_from_user(dst, ksize, arg, usize);
 }
 
-static __always_inline int arg_out(void __user *arg, const void *src, size_t ksize, size_t usize)
+static int arg_out(void __user *arg, const void *src, size_t ksize, size_t usize)
 {
-	if (likely(usize == ksize))
-		return words_out(arg, src, ksize);
 	return copy_to_user(arg, src, min(ksize, usize)) ? -EFAULT : 0;
 }
 
@@ -131,17 +105,17 @@ static int do_info(struct amrpc_file *f, void __user *arg, size_t usize)
 	return arg_out(arg, &info, sizeof(info), usize);
 }
 
-/* what a transaction has to say: the reply's header, when there is one, and how it has ended */
-static int trans_out(void __user *arg, const struct amoeba_trans *t, size_t usize)
+/* what a transaction has to say: the reply's header, when there is one, and how it has ended; 0, -EFAULT */
+int amrpc_trans_out(void __user *arg, const struct amoeba_trans *t, size_t usize)
 {
 	struct amoeba_trans __user *u = arg;
 
 	if (unlikely(usize != sizeof(*t)))
 		return arg_out(arg, t, sizeof(*t), usize);
-	if (t->verdict == AMOEBA_RPC_OK && words_out(&u->rep, &t->rep, sizeof(t->rep)))
-		return -EFAULT;
 	if (!user_write_access_begin(u, sizeof(*u)))
 		return -EFAULT;
+	if (t->verdict == AMOEBA_RPC_OK)
+		words_put(&u->rep, &t->rep, sizeof(t->rep), fault);
 	unsafe_put_user(t->verdict, &u->verdict, fault);
 	unsafe_put_user(t->rep_len, &u->rep_len, fault);
 	unsafe_put_user(t->out_flags, &u->out_flags, fault);
@@ -153,10 +127,27 @@ fault:
 	return -EFAULT;
 }
 
-/* the argument of AMOEBA_TRANS; 0, -EFAULT, -EINVAL, -E2BIG */
+/* all but @t->rep and @t->rep_len, which it answers */
+static int trans_get(struct amoeba_trans *t, const struct amoeba_trans __user *u)
+{
+	if (!user_read_access_begin(u, sizeof(*u)))
+		return -EFAULT;
+	words_get(&t->req, &u->req, sizeof(t->req), fault);
+	words_get(&t->send, &u->send, bytes_from_to(struct amoeba_trans, send, rep_len), fault);
+	words_get(&t->out_flags, &u->out_flags, bytes_from(struct amoeba_trans, out_flags), fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/* the argument of AMOEBA_TRANS; 0, -EFAULT, -EINVAL, -E2BIG; @t->rep is not set yet */
 int amrpc_trans_in(struct amoeba_trans *t, void __user *arg, size_t usize)
 {
-	int err = arg_in(t, sizeof(*t), arg, usize, MIN_SIZE);
+	int err = likely(usize == sizeof(*t)) ? trans_get(t, arg) :
+		arg_in(t, sizeof(*t), arg, usize, MIN_SIZE);
 
 	if (err)
 		return err;
@@ -170,8 +161,8 @@ int amrpc_trans_in(struct amoeba_trans *t, void __user *arg, size_t usize)
 static int do_trans(struct amrpc_file *f, void __user *arg, size_t usize)
 {
 	struct iovec *siov = NULL, *riov = NULL;
-	struct iov_iter send, recv;
-	struct amoeba_trans t;
+	struct iov_iter send __uninitialized, recv __uninitialized;
+	struct amoeba_trans t __uninitialized;
 	int err;
 
 	err = amrpc_trans_in(&t, arg, usize);
@@ -184,7 +175,7 @@ static int do_trans(struct amrpc_file *f, void __user *arg, size_t usize)
 	if (!err)
 		err = amrpc_trans(f, &t, iov_iter_count(&send), &send, &recv);
 	if (!err)
-		err = trans_out(arg, &t, usize);
+		err = amrpc_trans_out(arg, &t, usize);
 	if (siov)
 		kfree(siov);
 	if (riov)
@@ -239,7 +230,7 @@ static int getreq_ports(const struct amoeba_getreq *g, u64 *one, u64 **list)
 static int getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *ports, bool nonblock)
 {
 	u32 flags = g->flags;
-	struct iov_iter recv;
+	struct iov_iter recv __uninitialized;
 	struct iovec *iov;
 	int err;
 
@@ -258,7 +249,7 @@ static int getreq(struct amrpc_file *f, struct amoeba_getreq *g, const u64 *port
 /* the same; a reply that is not long is kept instead */
 static int putrep(struct amrpc_file *f, struct amoeba_putrep *p, bool nonblock)
 {
-	struct iov_iter send;
+	struct iov_iter send __uninitialized;
 	struct iovec *iov;
 	size_t len;
 	int err;
@@ -278,13 +269,58 @@ static int putrep(struct amrpc_file *f, struct amoeba_putrep *p, bool nonblock)
 	return err;
 }
 
+/* what a getreq asks; of its header port and signature, which amrpc_header_ok() looks at */
+#define getreq_get(g, u, fault) do {							\
+	words_get(&(g)->hdr, &(u)->hdr, offsetof(struct amoeba_header, object), fault);	\
+	words_get(&(g)->recv, &(u)->recv, bytes_from_to(struct amoeba_getreq, recv, handle), fault); \
+	words_get(&(g)->out_flags, &(u)->out_flags, bytes_from(struct amoeba_getreq, out_flags), fault); \
+} while (0)
+
+static int getreq_in(struct amoeba_getreq *g, const void __user *arg, size_t usize)
+{
+	const struct amoeba_getreq __user *u = arg;
+
+	if (unlikely(usize != sizeof(*g)))
+		return arg_in(g, sizeof(*g), arg, usize, MIN_SIZE);
+	if (!user_read_access_begin(u, sizeof(*u)))
+		return -EFAULT;
+	getreq_get(g, u, fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/* what it has got */
+static int getreq_out(void __user *arg, const struct amoeba_getreq *g, size_t usize)
+{
+	struct amoeba_getreq __user *u = arg;
+
+	if (unlikely(usize != sizeof(*g)))
+		return arg_out(arg, g, sizeof(*g), usize);
+	if (!user_write_access_begin(u, sizeof(*u)))
+		return -EFAULT;
+	words_put(&u->hdr, &g->hdr, sizeof(g->hdr), fault);
+	words_put(&u->handle, &g->handle, bytes_from_to(struct amoeba_getreq, handle, out_flags), fault);
+	unsafe_put_user(g->out_flags, &u->out_flags, fault);
+	unsafe_put_user(g->index, &u->index, fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
 static int do_getreq(struct amrpc_file *f, void __user *arg, size_t usize, bool nonblock)
 {
-	struct amoeba_getreq g;
+	struct amoeba_getreq g __uninitialized;
 	u64 one, *list;
 	int err;
 
-	err = arg_in(&g, sizeof(g), arg, usize, MIN_SIZE);
+	err = getreq_in(&g, arg, usize);
 	if (err)
 		return err;
 	err = getreq_ports(&g, &one, &list);
@@ -294,7 +330,7 @@ static int do_getreq(struct amrpc_file *f, void __user *arg, size_t usize, bool 
 	kfree_sensitive(list);
 	if (err)
 		return err;
-	err = arg_out(arg, &g, sizeof(g), usize);
+	err = getreq_out(arg, &g, usize);
 	if (err)
 		amrpc_getreq_untold(f, g.handle);
 	return err;
@@ -314,15 +350,33 @@ static int do_putrep(struct amrpc_file *f, void __user *arg, size_t usize, bool 
 	return arg_out(arg, &p, sizeof(p), usize);
 }
 
+static int putrep_getreq_in(struct amoeba_putrep_getreq *pg, const void __user *arg, size_t usize)
+{
+	const struct amoeba_putrep_getreq __user *u = arg;
+
+	if (unlikely(usize != sizeof(*pg)))
+		return arg_in(pg, sizeof(*pg), arg, usize,
+			      offsetofend(struct amoeba_putrep_getreq, get.hdr));
+	if (!user_read_access_begin(u, sizeof(*u)))
+		return -EFAULT;
+	words_get(&pg->put, &u->put, sizeof(pg->put), fault);
+	getreq_get(&pg->get, &u->get, fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 static int do_putrep_getreq(struct amrpc_file *f, void __user *arg, size_t usize, bool nonblock)
 {
+	struct amoeba_putrep_getreq pg __uninitialized;
 	struct amoeba_putrep_getreq __user *u = arg;
-	struct amoeba_putrep_getreq pg;
 	u64 one, *list;
 	int err;
 
-	err = arg_in(&pg, sizeof(pg), arg, usize,
-		     offsetofend(struct amoeba_putrep_getreq, get.hdr));
+	err = putrep_getreq_in(&pg, arg, usize);
 	if (err)
 		return err;
 	err = getreq_ports(&pg.get, &one, &list);	/* before anything is answered */
@@ -342,8 +396,7 @@ static int do_putrep_getreq(struct amrpc_file *f, void __user *arg, size_t usize
 	err = getreq(f, &pg.get, list ?: &one, nonblock);
 	if (err)
 		goto free;
-	err = arg_out(&u->get, &pg.get, sizeof(pg.get),
-		      usize - offsetof(struct amoeba_putrep_getreq, get));
+	err = getreq_out(&u->get, &pg.get, usize - offsetof(struct amoeba_putrep_getreq, get));
 	if (err)
 		amrpc_getreq_untold(f, pg.get.handle);
 free:

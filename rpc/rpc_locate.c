@@ -47,6 +47,12 @@ static void loc_put(struct amrpc_loc *loc)
 		kfree_rcu(loc, rcu);
 }
 
+/* what a loc says has changed; it may be what a call keeps from its predecessor */
+static void changed(struct amrpc_net *an)
+{
+	atomic_inc_return(&an->ways);	/* a full barrier */
+}
+
 /* make room: the oldest not used since we came by last; locs_lock held */
 static struct amrpc_loc *evict(struct amrpc_net *an)
 {
@@ -64,6 +70,7 @@ static struct amrpc_loc *evict(struct amrpc_net *an)
 			if (an->loc_front[amrpc_front(loc->port)] == loc)
 				WRITE_ONCE(an->loc_front[amrpc_front(loc->port)], NULL);
 			an->nr_locs--;
+			changed(an);
 			return loc;
 		}
 		WRITE_ONCE(loc->used, false);
@@ -140,43 +147,62 @@ static struct amrpc_loc *loc_get(struct amrpc_net *an, u64 port)
 	return loc;
 }
 
+static void take(struct amrpc_call *call, const struct amrpc_way *way)
+{
+	call->peer = way->addr;
+	call->rtt = way->rtt;
+	call->server_idx = way->server_idx;
+	call->resp = way->resp;
+	call->ours = way->ours;
+	call->knows = way->knows;
+}
+
 /* the call goes there, if its server is known; loc->lock held */
 static bool direct(struct amrpc_call *call, const struct amrpc_loc *loc)
 {
 	lockdep_assert_held(&loc->lock);
-	if (!loc->known)
-		return false;
-	call->peer = loc->addr;
-	call->rtt = loc->rtt;
-	call->server_idx = loc->server_idx;
-	call->resp = loc->resp;
-	call->ours = loc->ours;
-	call->knows = loc->knows;
-	return true;
+	if (loc->known)
+		take(call, &loc->way);
+	return loc->known;
 }
 
 /**
  * amrpc_loc_lookup() - where was the port of a call served last?
  * @call: as for amrpc_locate()
  *
- * Context: process. Return: true when that is known.
+ * That the call before it, of the same file, learnt within this jiffy is right still unless anything has
+ * changed; once in a jiffy the cache is asked, and knows what is used.
+ * Context: process; by the call's runner. Return: true when that is known.
  */
 bool amrpc_loc_lookup(struct amrpc_call *call)
 {
 	struct amrpc_net *an = call->file->an;
+	u32 age = atomic_read_acquire(&an->ways);
 	struct amrpc_loc *loc;
 	bool known = false;
 
+	if (call->last.port == call->port && call->last.age == age && call->last.when == jiffies) {
+		take(call, &call->last.way);
+		return true;
+	}
+	call->last.port = 0;
 	rcu_read_lock();
 	loc = loc_lookup(an, call->port);
 	if (loc) {
 		spin_lock_bh(&loc->lock);
 		known = direct(call, loc);
+		if (known)
+			call->last.way = loc->way;
 		spin_unlock_bh(&loc->lock);
 		if (!READ_ONCE(loc->used))
 			WRITE_ONCE(loc->used, true);
 	}
 	rcu_read_unlock();
+	if (known) {
+		call->last.port = call->port;
+		call->last.age = age;
+		call->last.when = jiffies;
+	}
 	return known;
 }
 
@@ -189,8 +215,9 @@ void amrpc_loc_drop(struct amrpc_net *an, u64 port, flip_addr_t addr)
 	loc = loc_lookup(an, port);
 	if (loc) {
 		spin_lock_bh(&loc->lock);
-		if (loc->addr == addr)
+		if (loc->way.addr == addr)
 			loc->known = false;
+		changed(an);
 		spin_unlock_bh(&loc->lock);
 	}
 	rcu_read_unlock();
@@ -216,9 +243,10 @@ void amrpc_loc_answered(const struct amrpc_call *call, unsigned int ms)
 	loc = loc_lookup(an, call->port);
 	if (loc) {
 		spin_lock_bh(&loc->lock);
-		if (loc->addr == call->peer)
-			loc->resp = ms > loc->resp ? (loc->resp + ms + 1) / 2 :
-						     (7 * loc->resp + ms) / 8;
+		if (loc->way.addr == call->peer)
+			loc->way.resp = ms > loc->way.resp ? (loc->way.resp + ms + 1) / 2 :
+							     (7 * loc->way.resp + ms) / 8;
+		changed(an);
 		spin_unlock_bh(&loc->lock);
 	}
 	rcu_read_unlock();
@@ -430,13 +458,13 @@ void amrpc_locate_hereis(struct amrpc_file *f, const struct amrpc_wire *w,
 	/* only while one of this file's calls is asking; the first answer counts */
 	if (!loc->known && loc->locator && loc->locator->file == f &&
 	    loc->locator->idx == w->dest && !rx->local) {
-		loc->addr = rx->src;
-		loc->rtt = rtt <= 0 ? AMRPC_RTT_DEFAULT : min_t(s32, rtt, AMRPC_RTT_MAX);
-		loc->server_idx = w->from;
-		loc->resp = 0;
-		loc->ours = w->flags & AMRPC_F_OURS;
-		loc->knows = what_it_knows(w);
+		loc->way = (struct amrpc_way){
+			.addr = rx->src, .server_idx = w->from,
+			.rtt = rtt <= 0 ? AMRPC_RTT_DEFAULT : min_t(s32, rtt, AMRPC_RTT_MAX),
+			.ours = w->flags & AMRPC_F_OURS, .knows = what_it_knows(w),
+		};
 		WRITE_ONCE(loc->known, true);
+		changed(an);
 	}
 	spin_unlock_bh(&loc->lock);
 	wake_up_all(&loc->wq);

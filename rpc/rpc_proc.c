@@ -72,10 +72,10 @@ static int cache_show(struct seq_file *m, void *v)
 			continue;
 		spin_lock_bh(&loc->lock);
 		amrpc_port_bytes(loc->port, put);
-		flip_addr_store(addr, loc->addr);
+		flip_addr_store(addr, loc->way.addr);
 		seq_printf(m, "%6phN %s address %8phN rtt_ms %u\n", put,
 			   loc->known ? "known" : loc->locator ? "locating" : "unknown",
-			   addr, loc->rtt);
+			   addr, loc->way.rtt);
 		spin_unlock_bh(&loc->lock);
 	}
 	rhashtable_walk_stop(&it);

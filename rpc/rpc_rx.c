@@ -5,6 +5,7 @@
  */
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/unaligned.h>
 
 #include "rpc.h"
 #include "rpc_trace.h"
@@ -37,7 +38,7 @@ static bool length_ok(const struct amrpc_wire *w, u32 total)
 bool amrpc_data_hdr(const struct amrpc_data *d, const struct amrpc_wire *w,
 		    struct amoeba_header *h)
 {
-	u8 buf[AMRPC_WIDE_HDR];
+	u8 buf[AMRPC_WIDE_HDR] __uninitialized;
 	const u8 *p = skb_header_pointer(first(d), AMRPC_HDR,
 					 amrpc_msg_hdr(amrpc_is_wide(w->type)) - AMRPC_HDR, buf);
 
@@ -48,7 +49,7 @@ bool amrpc_data_hdr(const struct amrpc_data *d, const struct amrpc_wire *w,
 static void acknowledged(struct amrpc_file *f, const struct amrpc_data *d,
 			 const struct flip_rx *rx)
 {
-	u8 buf[AMRPC_ACKS_LEN];
+	u8 buf[AMRPC_ACKS_LEN] __uninitialized;
 	const u8 *p = skb_header_pointer(first(d), AMRPC_HDR + AMRPC_WIDE_HDR, sizeof(buf), buf);
 
 	/* a first packet that short, of several: its server will ask */
@@ -60,8 +61,8 @@ static void acknowledged(struct amrpc_file *f, const struct amrpc_data *d,
 static void dispatch(struct amrpc_file *f, struct amrpc_data *d, const struct flip_rx *rx)
 {
 	struct amrpc_net *an = f->an;
-	u8 buf[AMRPC_HDR];
-	struct amrpc_wire w;
+	u8 buf[AMRPC_HDR] __uninitialized;
+	struct amrpc_wire w __uninitialized;
 	const u8 *p;
 
 	p = rx->total >= AMRPC_HDR ? skb_header_pointer(first(d), 0, sizeof(buf), buf) : NULL;
@@ -159,6 +160,19 @@ const struct flip_ep_ops amrpc_ep_ops = {
 	.undelivered	= amrpc_undelivered,
 };
 
+/* most headers are a dozen whole words: less than what a call of memcpy() costs */
+static void put_words(struct sk_buff *skb, const u8 *hdr, size_t len)
+{
+	u8 *to = __skb_put(skb, len);
+	size_t i;
+
+#pragma GCC unroll 4
+	for (i = 0; i + sizeof(u64) <= len; i += sizeof(u64))
+		put_unaligned(get_unaligned((const u64 *)(hdr + i)), (u64 *)(to + i));
+	if (i < len)
+		memcpy(to + i, hdr + i, len - i);
+}
+
 /**
  * amrpc_send_one() - send a message that fits one packet
  * @f: sender
@@ -182,7 +196,7 @@ int amrpc_send_one(struct amrpc_file *f, struct sk_buff *skb, const void *hdr, s
 			return -ENOBUFS;
 		skb_reserve(skb, FLIP_HEADROOM);
 	}
-	skb_put_data(skb, hdr, hlen);
+	put_words(skb, hdr, hlen);
 	if (len && !copy_from_iter_full(skb_put(skb, len), len, data)) {
 		kfree_skb(skb);
 		return -EFAULT;

@@ -78,9 +78,7 @@ static int give(struct amrpc_uring *u)
 		return -ECANCELED;
 	if (a->t.verdict == AMOEBA_RPC_OK && a->room && amrpc_data_copy(&a->data, &u->recv) < 0)
 		return -EFAULT;
-	if (copy_to_user(u->arg, &a->t, min(u->usize, sizeof(a->t))))
-		return -EFAULT;
-	return 0;
+	return amrpc_trans_out(u->arg, &a->t, u->usize);
 }
 
 COMPAT_URING_WORK(uring_give, cmd, flags)
@@ -150,8 +148,8 @@ static struct amrpc_buf *take_data(struct amrpc_file *f, const struct amoeba_buf
 static int uring_trans(struct amrpc_file *f, struct io_uring_cmd *cmd, void __user *arg,
 		       size_t usize, unsigned int flags)
 {
+	struct amoeba_trans t = {};
 	struct amrpc_uring *u;
-	struct amoeba_trans t;
 	struct amrpc_buf *buf;
 	size_t len;
 	int err;

@@ -43,7 +43,7 @@
 #define BATCH_CALLS	32
 #define BATCH_BYTES	(1 << 20)
 
-static unsigned long most(const struct amrpc_user *u, enum amrpc_user_what what)
+static __always_inline unsigned long most(const struct amrpc_user *u, enum amrpc_user_what what)
 {
 	const struct amrpc_tunables *t = &u->an->tune;
 
@@ -63,7 +63,7 @@ static unsigned long most(const struct amrpc_user *u, enum amrpc_user_what what)
 	}
 }
 
-static void add(struct amrpc_user *u, enum amrpc_user_what what, long n)
+static __always_inline void add(struct amrpc_user *u, enum amrpc_user_what what, long n)
 {
 	if (what == AMRPC_USER_CALLS)
 		percpu_counter_add_batch(&u->calls, n, BATCH_CALLS);
@@ -74,7 +74,7 @@ static void add(struct amrpc_user *u, enum amrpc_user_what what, long n)
 }
 
 /* is it more than @limit? Mostly that is sure without looking at each processor's share */
-static bool more(struct percpu_counter *c, s64 limit, s32 batch)
+static __always_inline bool more(struct percpu_counter *c, s64 limit, s32 batch)
 {
 	if (percpu_counter_read(c) + (s64)batch * num_online_cpus() <= limit)
 		return false;
@@ -82,7 +82,7 @@ static bool more(struct percpu_counter *c, s64 limit, s32 batch)
 }
 
 /* has it more than its limit less @n? */
-static bool beyond(struct amrpc_user *u, enum amrpc_user_what what, long n)
+static __always_inline bool beyond(struct amrpc_user *u, enum amrpc_user_what what, long n)
 {
 	long limit = min_t(unsigned long, most(u, what), LONG_MAX) - n;
 
@@ -132,6 +132,28 @@ bool amrpc_user_charge(struct amrpc_user *u, enum amrpc_user_what what, long n)
 	if (!beyond(u, what, 0))
 		return true;
 	add(u, what, -n);
+	return false;
+}
+
+/**
+ * amrpc_user_call() - a call begins: amrpc_user_room() of BYTES and amrpc_user_charge() of CALLS, in one go
+ * @u: user, or NULL
+ * @what: set to what it has no more of
+ *
+ * Return: false when it may not.
+ */
+bool amrpc_user_call(struct amrpc_user *u, enum amrpc_user_what *what)
+{
+	if (!u)
+		return true;
+	*what = AMRPC_USER_BYTES;
+	if (unlikely(beyond(u, AMRPC_USER_BYTES, 0)))
+		return false;
+	add(u, AMRPC_USER_CALLS, 1);
+	if (likely(!beyond(u, AMRPC_USER_CALLS, 0)))
+		return true;
+	add(u, AMRPC_USER_CALLS, -1);
+	*what = AMRPC_USER_CALLS;
 	return false;
 }
 
