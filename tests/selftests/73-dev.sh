@@ -30,7 +30,7 @@ echo "== libamoeba"
 echo "== an event loop elsewhere"
 pair d1 d2
 put=($(in_ns d1 "$tests/dev_listen" names=2))
-in_ns d2 "$tests/dev_listen" serve=4 >"$tmp/srv" 2>&1 &
+in_ns d2 "$tests/dev_listen" serve=2 >"$tmp/srv" 2>&1 &
 wait_for 30 grep -q ready "$tmp/srv" || fail "no server: $(cat "$tmp/srv")"
 sleep 1.5	# longer than a thread may be away
 for p in "${put[@]}"; do

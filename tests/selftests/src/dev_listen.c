@@ -4,8 +4,9 @@
  *
  *   dev_listen
  *   dev_listen names=N		print the put-ports of ports 0 to N-1
- *   dev_listen serve=SECONDS	an echo server for ports 0 and 1, one thread, with epoll;
- *				hold=SECONDS answers nothing, but takes the requests
+ *   dev_listen serve=N		an echo server for ports 0 and 1, one thread, with epoll, until it
+ *				has served N requests, for a minute at most
+ *   dev_listen hold=SECONDS	the same, but answers nothing, and goes on for so long
  *
  * What must come stands in uapi/linux/amoeba.h and amoeba(4).
  */
@@ -308,7 +309,8 @@ static void deaf_end(struct deaf *d)
 	close(d->fd);
 }
 
-static int serve(double seconds, bool hold)
+/* @most: requests, 0: any number */
+static int serve(double seconds, unsigned long most, bool hold)
 {
 	double end = rpc_ms() + seconds * 1e3;
 	int ep = epoll_create1(EPOLL_CLOEXEC);
@@ -321,7 +323,7 @@ static int serve(double seconds, bool hold)
 	epoll_ctl(ep, EPOLL_CTL_ADD, server, &ev);
 	printf("ready\n");
 	fflush(stdout);
-	while (rpc_ms() < end) {
+	while (rpc_ms() < end && (!most || n < most)) {
 		if (epoll_wait(ep, &ev, 1, 100) <= 0)
 			continue;
 		if (take(server, &g))
@@ -359,11 +361,11 @@ int main(int argc, char **argv)
 			return 0;
 		}
 		if ((v = rpc_arg(argv[1], "hold")))
-			return serve(strtod(v, NULL), true);
+			return serve(strtod(v, NULL), 0, true);
 		v = rpc_arg(argv[1], "serve");
 		if (!v)
 			DIE("%s: no such argument; see the head of dev_listen.c", argv[1]);
-		return serve(strtod(v, NULL), false);
+		return serve(60, strtoul(v, NULL, 0), false);
 	}
 	deaf_start(&d);
 	polling();
