@@ -18,22 +18,10 @@
 #include <linux/slab.h>
 #include <net/amoeba.h>
 
-#include "rpc.h"
+#include "rpc_kserve.h"
 
 #define SERVICE_BATCH	64	/* requests until other works have their turn */
 #define SERVICE_KEEP	(256UL << 10)	/* bytes of replies larger than a packet, kept */
-#define SERVICE_WAIT	10	/* ms until a request is tried again that could not be taken */
-
-struct amrpc_service {
-	struct amrpc_file	*file;
-	struct wait_queue_entry	wait;		/* in file->wq */
-	struct delayed_work	work;
-	struct workqueue_struct	*wq;
-	void			(*serve)(void *priv, struct amrpc_request *rq);
-	void			*priv;
-	size_t			room;
-	void			*in, *out;	/* of @room bytes */
-};
 
 /* any context: a request is there */
 static int service_wake(struct wait_queue_entry *wait, unsigned int mode, int flags, void *key)
@@ -98,7 +86,7 @@ static void service_work(struct work_struct *work)
 			return;
 		if (err) {
 			/* no memory: back in its queue it woke us, but not now */
-			mod_delayed_work(s->wq, &s->work, msecs_to_jiffies(SERVICE_WAIT));
+			mod_delayed_work(s->wq, &s->work, msecs_to_jiffies(AMRPC_SERVICE_WAIT));
 			return;
 		}
 	}

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Unit tests of the parts of amoeba.ko that are pure, one file for each: rpc_*_kunit.c. */
+/*
+ * Unit tests of the parts of amoeba.ko that are pure, and of what nothing outside the kernel can bring
+ * about; one file for each: rpc_*_kunit.c.
+ */
 #include <linux/module.h>
 
 MODULE_DESCRIPTION("Unit tests of amoeba.ko");
