@@ -281,7 +281,7 @@ static struct amrpc_act bounced(struct amrpc_fsm *m)
 	return request(m, m->asked, true);
 }
 
-/* FORWARD: another server, and for it another transaction */
+/* FORWARD: not executed; another server, and for it another transaction */
 static struct amrpc_act forward(struct amrpc_fsm *m)
 {
 	struct amrpc_act act;
@@ -292,6 +292,9 @@ static struct amrpc_act forward(struct amrpc_fsm *m)
 	m->older = false;
 	m->asked = false;
 	m->tries = AMRPC_TRIES;
+	if (m->forwards >= AMRPC_FORWARDS)
+		return end(m, AMOEBA_RPC_NOTFOUND);
+	m->forwards++;
 	act = again(m);
 	act.what = AMRPC_DO_FORWARD;
 	return act;

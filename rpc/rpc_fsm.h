@@ -63,6 +63,7 @@
 #define AMRPC_TRIES_INVAL	5	/* this many left: forced FLIP relocation */
 #define AMRPC_NAKS		5	/* then the port is dropped and located again */
 #define AMRPC_BACKS		2	/* forced relocations of a request that came back */
+#define AMRPC_FORWARDS		10	/* servers a call is handed on by: they may do so in a circle */
 /*
  * NOTHERE of a request counts for so long after it left: no machine that has lost its memory is back on
  * its network sooner, to say NOTHERE of a duplicate of what it executed before; an honest one takes a
@@ -170,6 +171,7 @@ struct amrpc_act {
  * @resp: our kind: what the server takes to answer, smoothed, ms
  * @ours: the server is our kind
  * @doubted: that only untrusted ways lead there: located anew once
+ * @forwards: how often it was handed on to another server
  * @asked: after a RECEIVED every copy is RETRANS, every NAK a try
  * @located: a probe came back, and its way has been looked for
  * @tries: probes and copies left
@@ -180,7 +182,7 @@ struct amrpc_act {
  * @wait_ms: how long it waits for events
  * @next_ms: our kind: how long after the next probe, or until it
  *
- * @doubted and what is said of the copies is of the whole call, the rest of one attempt.
+ * @doubted, @forwards and what is said of the copies is of the whole call, the rest of one attempt.
  */
 struct amrpc_fsm {
 	enum amrpc_call_state	state;
@@ -199,6 +201,7 @@ struct amrpc_fsm {
 	u16			resp;
 	bool			ours;
 	bool			doubted;
+	u8			forwards;
 	bool			asked;
 	bool			located;
 	u8			tries;

@@ -267,11 +267,21 @@ static const struct line lines[] = {
 	  M(PUTREQ, LIVE, .older = true, .asked = true, TRIES(2), RTT, .ours = true), EV(FORWARD),
 	  { .what = AMRPC_DO_FORWARD },
 	  { .state = AMRPC_CALL_PUTREQ, .name = 10, .messid = 100, .total = 56, .rtt = 10, FULL,
-	    RTT } },
+	    RTT, .forwards = 1 } },
 	{ "GetRep: FORWARD", M(GETREP, LIVE, FULL, LONG), EV(FORWARD),
 	  { .what = AMRPC_DO_FORWARD },
 	  { .state = AMRPC_CALL_GETREP, .name = 10, .messid = 100, .total = 56, .rtt = 10, FULL,
-	    LONG } },
+	    LONG, .forwards = 1 } },
+	{ "FORWARD, the last time",
+	  M(PUTREQ, LIVE, FULL, RTT, .forwards = AMRPC_FORWARDS - 1), EV(FORWARD),
+	  { .what = AMRPC_DO_FORWARD },
+	  { .state = AMRPC_CALL_PUTREQ, .name = 10, .messid = 100, .total = 56, .rtt = 10, FULL,
+	    RTT, .forwards = AMRPC_FORWARDS } },
+	{ "FORWARD, once more",
+	  M(PUTREQ, LIVE, FULL, RTT, .forwards = AMRPC_FORWARDS), EV(FORWARD),
+	  END(NOTFOUND),
+	  { .state = AMRPC_CALL_DONE, .name = 10, .messid = 100, .total = 56, .rtt = 10, FULL,
+	    RTT, .forwards = AMRPC_FORWARDS } },
 
 	/* the caller's wish */
 	{ "cancelled, live", M(GETREP, LIVE, FULL, LONG), EV(CANCEL),
@@ -568,7 +578,7 @@ static void fsm_anything(struct kunit *test)
 		0, 0, AMRPC_EV_NAK, AMRPC_EV_NAKRCV, AMRPC_EV_BOUNCED, AMRPC_EV_PROBE_BACK,
 		AMRPC_EV_LOST, AMRPC_EV_UNSAFE, AMRPC_EV_ACK, AMRPC_EV_ALIVE, AMRPC_EV_FAIL,
 		AMRPC_EV_REPLY, AMRPC_EV_CANCEL, AMRPC_EV_EXPIRED, AMRPC_EV_KILLED,
-		AMRPC_EV_REFUSED, AMRPC_EV_SIGNAL,
+		AMRPC_EV_REFUSED, AMRPC_EV_SIGNAL, AMRPC_EV_FORWARD,
 	};
 	u32 seed = 1;
 
@@ -581,8 +591,10 @@ static void fsm_anything(struct kunit *test)
 		while (act.what != AMRPC_DO_END && steps++ < 1000) {
 			err = errors[next_random(&seed) % ARRAY_SIZE(errors)];
 			switch (act.what) {
-			case AMRPC_DO_REQUEST:
 			case AMRPC_DO_FORWARD:
+				name = -1;	/* another transaction */
+				fallthrough;
+			case AMRPC_DO_REQUEST:
 				amrpc_fsm_copy(&m, steps, 56);
 				KUNIT_EXPECT_GT(test, (int)m.name, name);
 				name = m.name;

@@ -83,6 +83,8 @@ for at in d2 d1; do
 	fi
 	kill -9 "${servers[@]}"; wait "${servers[@]}" 2>/dev/null
 done
+echo "== handed over, and not acknowledged"
+"$AMOEBA_TREE/tests/fuzz/forwarded" "$("$tests/dev_listen" names=1)" || fail "forwarded"
 quiet d1; quiet d2
 consistent d1 || fail "d1: calls and verdicts do not add up"
 finish
