@@ -12,9 +12,10 @@
  *
  * Client. sendmsg(2) starts an asynchronous call (rpc_async.c), which joins rs->ended when it is over;
  * recvmsg(2) takes them from there. What a call may take is taken before it begins: its request, and
- * itself, from SO_SNDBUF until it has ended; the room for its reply from SO_RCVBUF until that is read. So a
- * reply never finds the buffer full, and nothing grows with what others send. While there is anything left of
- * both, a call may begin, so each is exceeded by less than one call, none of which is larger than a buffer.
+ * itself, from SO_SNDBUF until it has ended; the room for its reply, and itself once more, from SO_RCVBUF until
+ * that is read. So a reply never finds the buffer full, and nothing grows with what others send. While there is
+ * anything left of both, a call may begin, so each is exceeded by less than one call, none of which is larger
+ * than a buffer.
  *
  * Locks. lock_sock() covers the role; rs->lock (spin; done in process context only) the counts and the list.
  * Neither is held while anything sleeps for the network. The wait queue of the socket is told of
@@ -240,7 +241,7 @@ static int find_port(const struct amrpc_sock *rs, struct msghdr *msg, struct amo
 static int client_send(struct amrpc_sock *rs, struct msghdr *msg, size_t len,
 		       struct amoeba_msg *m)
 {
-	size_t room = m->room, bytes = len + SOCK_CALL;
+	size_t room = m->room, bytes = len + SOCK_CALL, reserved;
 	struct amrpc_buf *buf = NULL;
 	struct amrpc_async *a;
 	int err;
@@ -260,7 +261,8 @@ static int client_send(struct amrpc_sock *rs, struct msghdr *msg, size_t len,
 	if (len > READ_ONCE(rs->sk.sk_sndbuf) || room > READ_ONCE(rs->sk.sk_rcvbuf) ||
 	    len > AMOEBA_MAX_DATA)
 		return -EMSGSIZE;
-	err = wait_room(rs, bytes, room, msg->msg_flags & MSG_DONTWAIT);
+	reserved = room + SOCK_CALL;
+	err = wait_room(rs, bytes, reserved, msg->msg_flags & MSG_DONTWAIT);
 	if (err)
 		return err;
 	if (len) {
@@ -277,7 +279,7 @@ static int client_send(struct amrpc_sock *rs, struct msghdr *msg, size_t len,
 		goto uncharge;
 	}
 	a->charge = bytes;
-	a->reserved = room;
+	a->reserved = reserved;
 	a->t.req = m->hdr;
 	a->t.flags = m->flags & AMOEBA_TRANS_FLAGS;
 	a->t.locate_ms = m->locate_ms;
@@ -290,7 +292,7 @@ static int client_send(struct amrpc_sock *rs, struct msghdr *msg, size_t len,
 	amrpc_async_free(a);
 	sock_put(&rs->sk);
 uncharge:
-	uncharge(rs, bytes, room);
+	uncharge(rs, bytes, reserved);
 	return err;
 }
 

@@ -376,7 +376,7 @@ struct amoeba_sqe {
  * @locate_ms: sent by a client: as in struct amoeba_trans, 0: AMOEBA_LOCATE_MS
  * @timeout_ms: sent by a client: as in struct amoeba_trans, 0: none
  * @room: sent by a client: most bytes of the reply's data to be kept, the rest is cut; 0: AMOEBA_MSG_ROOM, or half
- *	of SO_RCVBUF if that is less. So much of SO_RCVBUF is reserved until the reply is read
+ *	of SO_RCVBUF if that is less. So much of SO_RCVBUF, and 2 KiB, is reserved until the reply is read
  * @reserved: zero
  *
  * May grow at its end: the kernel wants AMOEBA_MSG_MIN bytes or more (EINVAL), and zeros in what it does not
