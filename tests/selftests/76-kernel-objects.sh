@@ -41,6 +41,37 @@ done
 for i in 1 2 3 4; do wait ${pids[i]} || fail "fuzz $i: $(tail -3 "$tmp/fuzz$i")"; done
 in_ns b "$tests/kobj_check" "${c[@]}" >"$tmp/check" 2>&1 || fail "afterwards: $(cat "$tmp/check")"
 
+# no memory for a reply: its client is told so. What fails are the allocations of the works that serve.
+slab=/sys/kernel/debug/failslab
+if [ -e $slab ]; then
+	# on or off: in all works that are there
+	failing()
+	{
+		local p
+		for p in /proc/[0-9]*; do
+			case $(cat "$p/comm" 2>/dev/null) in kworker/u*) echo "$1" >"$p/make-it-fail" ;; esac
+		done 2>/dev/null
+		echo $((100 * $1)) >$slab/probability
+	}
+	echo Y >$slab/task-filter
+	echo N >$slab/ignore-gfp-wait
+	echo 0 >$slab/verbose
+	echo -1 >$slab/times
+	for n in a b; do
+		failing 1
+		in_ns $n timeout 60 "$tests/kobj_check" nomem "${c[0]}" 20 >"$tmp/check" 2>&1
+		status=$?
+		failing 0
+		[ $status = 0 ] || fail "without memory, from $n: status $status, $(cat "$tmp/check")"
+		grep -q 'nomem [1-9]' "$tmp/check" || fail "nothing failed, from $n: $(cat "$tmp/check")"
+		in_ns $n "$tests/kobj_check" nomem "${c[0]}" 20 >"$tmp/check" 2>&1
+		grep -qx 'good 20 nomem 0' "$tmp/check" || fail "with memory again, from $n: $(cat "$tmp/check")"
+	done
+	echo N >$slab/task-filter
+else
+	echo "no failslab here"
+fi
+
 # a client that takes no long reply holds up nobody
 "$AMOEBA_TREE/tests/fuzz/nocredit" || fail "nocredit"
 

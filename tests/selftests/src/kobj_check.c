@@ -4,6 +4,8 @@
  *
  * usage: kobj_check SYS RANDOM TOD	capabilities as text, from /proc/net/amoeba/kernel
  *        kobj_check fuzz CAP N SEED	N random requests to the server of CAP, which must live on
+ *        kobj_check nomem SYS N	N long replies asked for, while its server may have no memory for
+ *					them; prints how many came, and how many "no memory"
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +158,30 @@ static int fuzz(am_cap cap, long n, unsigned int seed)
 	return bad;
 }
 
+static int no_memory(const am_cap *sys, long n)
+{
+	unsigned int good = 0, nomem = 0;
+
+	while (n--) {
+		struct amoeba_header h = { .extra = 'f', .size = 32768 };
+		static char buf[32768];
+		size_t len = sizeof(buf);
+		am_status st = ask(sys, SYS_KSTAT, &h, buf, &len);
+
+		if (!st && len == h.size && len > 1458) {
+			good++;
+		} else if (st == AM_STD_NOMEM && !len) {
+			nomem++;
+		} else {
+			printf("FAIL: KSTAT: status %d, %zu bytes of %llu\n", st, len,
+			       (unsigned long long)h.size);
+			bad = 1;
+		}
+	}
+	printf("good %u nomem %u\n", good, nomem);
+	return bad;
+}
+
 int main(int argc, char **argv)
 {
 	struct amoeba_header h = { .size = 1024 };
@@ -166,8 +192,12 @@ int main(int argc, char **argv)
 
 	if (argc == 5 && !strcmp(argv[1], "fuzz"))
 		return fuzz(parse(argv[2]), atol(argv[3]), (unsigned int)atol(argv[4]));
+	if (argc == 4 && !strcmp(argv[1], "nomem")) {
+		sys = parse(argv[2]);
+		return no_memory(&sys, atol(argv[3]));
+	}
 	if (argc != 4) {
-		fprintf(stderr, "usage: kobj_check SYS RANDOM TOD | fuzz CAP N SEED\n");
+		fprintf(stderr, "usage: kobj_check SYS RANDOM TOD | fuzz CAP N SEED | nomem SYS N\n");
 		return 2;
 	}
 	sys = parse(argv[1]);
