@@ -217,8 +217,15 @@ struct amrpc_buf {
 	struct bio_vec	bv[];
 };
 
-struct amrpc_buf *amrpc_buf_new(struct amrpc_user *user, size_t len);
-struct amrpc_buf *amrpc_buf_from_iter(struct amrpc_user *user, struct iov_iter *from, size_t len);
+struct amrpc_buf *amrpc_buf_kept(struct mem_cgroup *memcg, struct amrpc_user *user,
+				 struct iov_iter *from, size_t len);
+/* copy user data into kernel pages, for which the current thread pays; as amrpc_buf_kept() */
+static inline struct amrpc_buf *amrpc_buf_from_iter(struct amrpc_user *user, struct iov_iter *from,
+						    size_t len)
+{
+	return amrpc_buf_kept(NULL, user, from, len);
+}
+
 struct amrpc_buf *amrpc_buf_request(struct amrpc_file *f, struct iov_iter *from, size_t len);
 static inline struct amrpc_buf *amrpc_buf_get(struct amrpc_buf *b)
 {
@@ -675,6 +682,8 @@ struct amrpc_async {
 	struct iov_iter		send;
 	struct iov_iter		recv;		/* nowhere */
 	size_t			room;
+	bool			keeps;		/* it is not taken at once: the reply is to be charged */
+	struct mem_cgroup	*memcg;		/* of who started it, or NULL */
 	struct amrpc_data	data;		/* of the reply, once it has ended */
 	void			(*done)(struct amrpc_async *a);
 	void			*priv;		/* the owner's, */
@@ -690,6 +699,8 @@ int amrpc_async_start(struct amrpc_async *a, struct amrpc_file *f);
 void amrpc_async_kick(struct amrpc_async *a);
 void amrpc_async_cancel(struct amrpc_async *a);
 void amrpc_async_free(struct amrpc_async *a);
+struct mem_cgroup *amrpc_call_memcg(struct amrpc_call *call);
+void amrpc_call_cut(struct amrpc_call *call);
 
 /* ---- rpc_ack.c --------------------------------------------------------------------------------- */
 

@@ -28,6 +28,7 @@
  * a->lock makes that one of two things, a call that is told, or one that ends instead of beginning.
  */
 #include <linux/jiffies.h>
+#include <linux/memcontrol.h>
 #include <linux/slab.h>
 
 #include "rpc.h"
@@ -50,28 +51,74 @@ static void async_timer(struct timer_list *t)
 	amrpc_async_kick(timer_container_of((struct amrpc_async *)NULL, t, timer));
 }
 
-/* keep no more of a reply than there is room for */
-static void cut(struct amrpc_async *a, struct amrpc_user *user)
+/* the reply goes without its data */
+static void cut_all(struct amrpc_async *a)
+{
+	a->room = 0;
+	amrpc_count(a->an, ASYNC_CUT);
+}
+
+/*
+ * A message of several packets is in memory nobody was charged with. Keep no more of it than there is room
+ * for, and if it is to be kept for long, in memory that is.
+ */
+static void settle(struct amrpc_async *a, struct amrpc_user *user)
 {
 	struct amrpc_data *d = &a->data;
 	struct amrpc_buf *buf;
 	struct iov_iter it;
 
 	/* one packet is no more than its skb, and in a buffer is only what we take */
-	if (!d->msg || d->len <= a->room)
+	if (!d->msg || (d->len <= a->room && !a->keeps))
 		return;
-	buf = amrpc_buf_new(user, a->room);
+	buf = amrpc_buf_kept(a->memcg, user, NULL, min(d->len, a->room));
 	if (!IS_ERR(buf)) {
 		iov_iter_bvec(&it, ITER_DEST, buf->bv, buf->nr, buf->len);
 		amrpc_data_copy(d, &it);	/* to kernel memory: it does not fail */
 	} else {
 		buf = NULL;
-		a->room = 0;	/* cut altogether */
+		cut_all(a);
 		a->t.out_flags |= AMOEBA_OUT_TRUNC;
 	}
 	flip_msg_free(d->msg);
 	d->msg = NULL;
 	d->buf = buf;
+}
+
+/**
+ * amrpc_call_memcg() - who pays for the data of a local call's reply
+ * @call: a server has a request of it
+ *
+ * Context: process. Return: memory cgroup with a reference, to be given back by mem_cgroup_put(); NULL: of an
+ * ordinary call, whose thread takes it at once.
+ */
+struct mem_cgroup *amrpc_call_memcg(struct amrpc_call *call)
+{
+	struct mem_cgroup *memcg = NULL;
+
+	if (!READ_ONCE(call->async))
+		return NULL;
+	spin_lock_bh(&call->lock);
+	if (call->async)
+		memcg = call->async->memcg;
+#ifdef CONFIG_MEMCG
+	if (memcg)
+		css_get(&memcg->css);
+#endif
+	spin_unlock_bh(&call->lock);
+	return memcg;
+}
+
+/**
+ * amrpc_call_cut() - there was no memory for the data of a reply
+ * @call: asynchronous, the reply is being given to it
+ *
+ * Context: call->lock held, the call has not ended.
+ */
+void amrpc_call_cut(struct amrpc_call *call)
+{
+	lockdep_assert_held(&call->lock);
+	cut_all(call->async);
 }
 
 /*
@@ -103,7 +150,7 @@ static void finish(struct amrpc_async *a)
 		if (r->verdict == AMOEBA_RPC_OK) {
 			a->data = call->data;
 			memset(&call->data, 0, sizeof(call->data));
-			cut(a, f->user);
+			settle(a, f->user);
 		}
 	}
 	amrpc_call_end(call);
@@ -169,6 +216,7 @@ struct amrpc_async *amrpc_async_new(struct amrpc_buf *data, size_t room,
 	if (!a)
 		return NULL;
 	a->room = room;
+	a->memcg = get_mem_cgroup_from_mm(current->mm);
 	a->done = done;
 	a->priv = priv;
 	a->run.async = true;
@@ -236,5 +284,6 @@ void amrpc_async_free(struct amrpc_async *a)
 {
 	amrpc_data_free(&a->data);
 	amrpc_buf_free(a->run.buf);
+	mem_cgroup_put(a->memcg);
 	kfree(a);
 }

@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Data in kernel memory: what a local transaction carries from one process to the other, and small
- * replies kept until they are acknowledged. Pages are charged to the caller's memory cgroup.
+ * replies kept until they are acknowledged.
+ *
+ * DESIGN NOTES
+ *
+ * Pages are charged to the memory cgroup of who asks for them, who gets ENOMEM when it is full: to kill
+ * somebody because a call is large helps nobody.
+ *
+ * The reply of an asynchronous call waits until its program takes it, so the program's cgroup pays, as for the
+ * request. But who has the data at hand is the server, or a work of all calls, and they must not wait for it:
+ * to reclaim memory of a full cgroup takes long, and one may be made to take longer. So pages for it are taken
+ * at once or not at all. When the cgroup is full the reply goes without its data; when it is the machine that is
+ * short of memory, they are got as any others.
  */
 #include <linux/gfp.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -13,18 +26,20 @@
 
 #define BUF_MAX_ORDER	3	/* 32 KiB with 4 KiB pages: cheap to get, few pieces */
 
+#define BUF_GFP		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+#define BUF_AT_ONCE	(GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN)
+
 /* pages for up to @left bytes; @order: how many; NULL: no memory */
-static struct page *piece(size_t left, unsigned int *order)
+static struct page *piece(size_t left, unsigned int *order, gfp_t gfp)
 {
 	struct page *page = NULL;
 
 	*order = min_t(unsigned int, get_order(left), BUF_MAX_ORDER);
 	if (*order)
-		page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN,
-				   *order);
+		page = alloc_pages((gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_COMP | __GFP_NORETRY, *order);
 	if (!page) {
 		*order = 0;
-		page = alloc_page(GFP_KERNEL_ACCOUNT);
+		page = alloc_page(gfp);
 	}
 	return page;
 }
@@ -46,10 +61,10 @@ static struct amrpc_buf *buf_begin(struct amrpc_user *user, size_t len)
 }
 
 /* another piece of @left bytes or fewer; its length, 0: no memory */
-static size_t buf_add(struct amrpc_buf *b, size_t left)
+static size_t buf_add(struct amrpc_buf *b, size_t left, gfp_t gfp)
 {
 	unsigned int order;
-	struct page *page = piece(left, &order);
+	struct page *page = piece(left, &order, gfp);
 	struct bio_vec *bv = &b->bv[b->nr];
 
 	if (!page)
@@ -61,67 +76,73 @@ static size_t buf_add(struct amrpc_buf *b, size_t left)
 	return bv->bv_len;
 }
 
-/**
- * amrpc_buf_new() - kernel pages to be filled
- * @user: charged, as by amrpc_buf_from_iter()
- * @len: bytes, at least 1
- *
- * Context: process, may sleep. Return: buffer, or ERR_PTR(-ENOMEM).
- */
-struct amrpc_buf *amrpc_buf_new(struct amrpc_user *user, size_t len)
+static bool cgroup_full(struct mem_cgroup *memcg)
 {
-	struct amrpc_buf *b = buf_begin(user, len);
+#ifdef CONFIG_MEMCG
+	for (; memcg; memcg = parent_mem_cgroup(memcg))
+		if (page_counter_read(&memcg->memory) >= READ_ONCE(memcg->memory.max))
+			return true;
+#endif
+	return false;
+}
+
+/* buf_add() where @memcg pays; -EDQUOT: it is full, -ENOMEM */
+static ssize_t buf_add_for(struct amrpc_buf *b, size_t left, struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *old;
 	size_t n;
 
-	if (!b)
-		return ERR_PTR(-ENOMEM);
-	for (size_t left = len; left; left -= n) {
-		n = buf_add(b, left);
-		if (!n) {
-			amrpc_buf_free(b);
-			return ERR_PTR(-ENOMEM);
-		}
-		cond_resched();
+	if (memcg) {
+		old = set_active_memcg(memcg);
+		n = buf_add(b, left, BUF_AT_ONCE);
+		set_active_memcg(old);
+		if (n)
+			return n;
+		if (cgroup_full(memcg))
+			return -EDQUOT;
 	}
-	return b;
+	return buf_add(b, left, BUF_GFP) ?: -ENOMEM;
 }
 
 /**
- * amrpc_buf_from_iter() - copy user data into kernel pages
+ * amrpc_buf_kept() - kernel pages for data that others pay for
+ * @memcg: memory cgroup that does, or NULL: that of the current thread
  * @user: charged, if there is room or not: who asks first uses amrpc_user_room()
- * @from: source, advanced
+ * @from: source, advanced; NULL: the pages are to be filled by the caller
  * @len: bytes to take, at least 1
  *
- * Context: process, may sleep. Return: buffer, or ERR_PTR(-ENOMEM, -EFAULT, -EINTR: a fatal signal).
+ * Context: process, may sleep, but not for @memcg. Return: buffer, or ERR_PTR(-ENOMEM, -EFAULT, -EINTR: a
+ * fatal signal, -EDQUOT: @memcg is full).
  */
-struct amrpc_buf *amrpc_buf_from_iter(struct amrpc_user *user, struct iov_iter *from, size_t len)
+struct amrpc_buf *amrpc_buf_kept(struct mem_cgroup *memcg, struct amrpc_user *user,
+				 struct iov_iter *from, size_t len)
 {
 	struct amrpc_buf *b = buf_begin(user, len);
 	size_t left = len;
-	int err = -ENOMEM;
+	ssize_t n;
 
 	if (!b)
 		return ERR_PTR(-ENOMEM);
 	while (left) {
-		size_t n = buf_add(b, left);
-
-		if (!n)
-			goto free;
-		err = -EFAULT;
-		if (copy_page_from_iter(b->bv[b->nr - 1].bv_page, 0, n, from) != n)
+		n = buf_add_for(b, left, memcg);
+		if (n < 0)
 			goto free;
 		left -= n;
-		err = -EINTR;
-		if (left && fatal_signal_pending(current))
+		if (from && copy_page_from_iter(b->bv[b->nr - 1].bv_page, 0, n, from) != n) {
+			n = -EFAULT;
 			goto free;
-		err = -ENOMEM;
+		}
+		if (left && fatal_signal_pending(current)) {
+			n = -EINTR;
+			goto free;
+		}
 		cond_resched();
 	}
 	return b;
 
 free:
 	amrpc_buf_free(b);
-	return ERR_PTR(err);
+	return ERR_PTR(n);
 }
 
 /**

@@ -26,6 +26,7 @@
  * is ABORTED when no thread has it, else FAILURE.
  */
 #include <linux/jiffies.h>
+#include <linux/memcontrol.h>
 #include <linux/sched/signal.h>
 
 #include "rpc.h"
@@ -249,7 +250,8 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 {
 	struct amrpc_call *call = tx->call;
 	struct amrpc_buf *buf = NULL;
-	bool taken = false;
+	bool taken = false, cut = false;
+	struct mem_cgroup *memcg;
 	size_t room = len;
 	ssize_t done = 0;
 
@@ -262,8 +264,13 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 		room = min(room, call->room);
 	if (room > done) {
 		/* the client's, who is refused its next call when it has too much */
-		buf = amrpc_buf_from_iter(call->file->user, send, room - done);
-		if (IS_ERR(buf))
+		memcg = amrpc_call_memcg(call);
+		buf = amrpc_buf_kept(memcg, call->file->user, send, room - done);
+		mem_cgroup_put(memcg);
+		cut = buf == ERR_PTR(-EDQUOT);
+		if (cut)
+			buf = NULL;
+		else if (IS_ERR(buf))
 			return PTR_ERR(buf);
 	}
 	spin_lock_bh(&call->lock);
@@ -272,6 +279,8 @@ int amrpc_local_reply(struct amrpc_tx *tx, struct amoeba_putrep *p, size_t len,
 		call->data.buf = buf;
 		call->data.len = len;
 		call->data.done = done;
+		if (cut)
+			amrpc_call_cut(call);
 		amrpc_stage_call(call, AMRPC_STAGE_REPLY, 0);
 		amrpc_call_event_locked(call, AMRPC_EV_REPLY);
 		taken = true;

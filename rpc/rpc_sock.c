@@ -280,6 +280,7 @@ static int client_send(struct amrpc_sock *rs, struct msghdr *msg, size_t len,
 	}
 	a->charge = bytes;
 	a->reserved = reserved;
+	a->keeps = true;
 	a->t.req = m->hdr;
 	a->t.flags = m->flags & AMOEBA_TRANS_FLAGS;
 	a->t.locate_ms = m->locate_ms;

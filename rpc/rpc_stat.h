@@ -17,6 +17,7 @@
 	X(CALL_WORN, "calls_worn", "given up: more copies than can be told apart")	\
 	X(CANCELLED, "cancelled", "calls and waits for requests told to end")		\
 	X(ASYNC_BLOCKED, "async_blocked", "asynchronous: sent by who may wait for the network")	\
+	X(ASYNC_CUT, "async_cut", "asynchronous: the reply has lost its data, there was no memory for it") \
 	X(SENDS_WAITED, "sends_waited", "long messages sent later: too many wait for the network") \
 	X(LOCATE_TX, "locates_sent", "port locates broadcast")				\
 	X(LOCATE_RX, "locates_seen", "port locates received")				\

@@ -74,6 +74,22 @@ static RPC_UNUSED void msleep(unsigned int ms)
 	rpc_sleep_ms(ms);
 }
 
+/*
+ * Memory to go on with when the memory cgroup is full: who is refused more touches other pages of its own, and
+ * is killed when there is none for them. Taken with @on, given back without.
+ */
+static RPC_UNUSED void reserve(bool on)
+{
+	static void *kept;
+
+	if (on) {
+		kept = malloc(1 << 20);
+		memset(kept, 1, 1 << 20);
+	} else {
+		free(kept);
+	}
+}
+
 /* a call under way in a thread */
 struct bg_call {
 	pthread_t		thread;

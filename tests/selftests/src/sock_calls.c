@@ -14,6 +14,10 @@
  *				[timeo=SECONDS: SO_RCVTIMEO]
  *				N calls at once, each with BYTES of data; all replies, whatever their order
  *   sock_calls leave=N [how=exit|kill|exec]	N calls, and ends before they do
+ *   sock_calls pile=N [size=BYTES] [room=BYTES] [command=C] [to=PORT]
+ *				N calls on as many sockets as it takes, or until one is refused; says "begun N: ERRNO" or
+ *				"begun N: all". A line of standard input makes it read all replies and say "good N cut N
+ *				failed N"; its end ends the program
  */
 #include "dev_test.h"
 
@@ -800,6 +804,48 @@ static int calls(int n, size_t size, unsigned int room, unsigned int locate_ms, 
 	return good != n;
 }
 
+static int pile(int n, size_t size, unsigned int room, int command)
+{
+	unsigned int good = 0, cut = 0, failed = 0;
+	int socks[100], nr = 0, begun = 0;
+	struct amoeba_msg m;
+
+	reserve(true);
+	errno = EAGAIN;
+	while (begun < n && errno == EAGAIN && nr < 100) {
+		socks[nr++] = client_of(to, SOCK_NONBLOCK);
+		m = (struct amoeba_msg){ .room = room, .hdr.command = command, .locate_ms = 5000 };
+		errno = EAGAIN;
+		while (begun < n && put(socks[nr - 1], &m, big, size, 0) >= 0)
+			begun++;
+	}
+	n = begun == n ? 0 : errno;
+	reserve(false);
+	printf("begun %d: %s\n", begun, n ? strerrorname_np(n) : "all");
+	fflush(stdout);
+	while (getchar() != EOF) {
+		for (int i = 0; i < nr; i++) {
+			while (readable(socks[i], begun > (int)(good + cut + failed) ? 500 : 0)) {
+				ssize_t len = get(socks[i], &m, in, BIG, 0);
+
+				if (len < 0)
+					die("recvmsg");
+				if (m.verdict || m.error || m.len != (uint64_t)command)
+					failed++;
+				else if (len == command && !memcmp(in, big, len))
+					good++;
+				else if (!len && m.out_flags & AMOEBA_OUT_TRUNC && got_flags & MSG_TRUNC)
+					cut++;
+				else
+					failed++;
+			}
+		}
+		printf("good %u cut %u failed %u\n", good, cut, failed);
+		fflush(stdout);
+	}
+	return 0;
+}
+
 static int leave(int n, const char *how)
 {
 	int c = client_of(PORT, 0);
@@ -845,7 +891,7 @@ int main(int argc, char **argv)
 		return serve(atoi(v + 5), false, 0);
 	if (!strncmp(v, "leave=", 6))
 		return leave(atoi(v + 6), argc > 2 ? argv[2] + 4 : "exit");
-	if (!strncmp(v, "call=", 5)) {
+	if (!strncmp(v, "call=", 5) || !strncmp(v, "pile=", 5)) {
 		unsigned int size = 10, room = 0, locate_ms = 0, a;
 		int command = 100, verdict = 0, b;
 
@@ -867,6 +913,8 @@ int main(int argc, char **argv)
 			else
 				DIE("%s: what is that?", argv[i]);
 		}
+		if (*v == 'p')
+			return pile(atoi(v + 5), size, room, command);
 		return calls(atoi(v + 5), size, room, locate_ms, command, verdict);
 	}
 	echo();

@@ -6,6 +6,8 @@
  *   uring_calls race			commands that are cancelled, or refused, while threads begin them;
  *					net.amoeba.max_user_calls is 16
  *   uring_calls remote=PORTHEX		N calls of an echo server elsewhere, small and large
+ *   uring_calls pile=N size=BYTES		N calls of port 7, or until one is refused; says "begun N: ERRNO" or
+ *						"begun N: all", and lives until the end of standard input
  *
  * Where the kernel cannot cancel commands all must give EOPNOTSUPP.
  */
@@ -507,6 +509,31 @@ static int remote(const char *hex)
 	return dev_done();
 }
 
+static int pile(unsigned int n, size_t size)
+{
+	static struct amoeba_trans t[ENTRIES];
+	unsigned int begun = 0;
+	struct ring r;
+	int err = 0;
+
+	reserve(true);
+	ring_open(&r, 0);
+	while (begun < n && begun < ENTRIES && !err) {
+		trans_init(&t[begun], 7, size, 10, in2);
+		t[begun].locate_ms = 20000;
+		put(&r, client, AMOEBA_TRANS, &t[begun], begun);
+		enter(&r, 1);
+		err = ready(&r) ? -take(&r, NULL) : 0;
+		begun += !err;
+	}
+	reserve(false);
+	printf("begun %u: %s\n", begun, err ? strerrorname_np(err) : "all");
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct amoeba_info info;
@@ -529,6 +556,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strncmp(argv[1], "remote=", 7))
 		return remote(argv[1] + 7);
+	if (argc > 2 && !strncmp(argv[1], "pile=", 5) && !strncmp(argv[2], "size=", 5))
+		return pile(atoi(argv[1] + 5), strtoul(argv[2] + 5, NULL, 0));
 	if (argc > 1 && !strcmp(argv[1], "race"))
 		return race();
 	echo(0);
