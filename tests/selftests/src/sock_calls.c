@@ -635,6 +635,72 @@ static void untold(void)
 	close(dev);
 }
 
+/* recvmsg(2) with @mh, which is at @at; what its control buffer has afterwards, whatever it returns */
+static int get_at(int fd, struct msghdr *at, union control *c, struct amoeba_msg *m)
+{
+	struct cmsghdr *h = (struct cmsghdr *)c->buf;
+	int rc;
+
+	memset(c, 0, sizeof(*c));
+	rc = (int)recvmsg(fd, at, MSG_DONTWAIT);
+	memset(m, 0, sizeof(*m));
+	if (h->cmsg_level == SOL_AMOEBA && h->cmsg_type == AMOEBA_MSG &&
+	    h->cmsg_len == CMSG_LEN(sizeof(*m)))
+		memcpy(m, CMSG_DATA(h), sizeof(*m));
+	return rc;
+}
+
+/*
+ * What the kernel writes when the protocol has done its part: the name, its length, the flags. It is too
+ * late to take anything back then; but the control message is there, and with it the handle.
+ */
+static void told_late(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct msghdr *fixed = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int s = server_of(15, 0), c = client_of(15, 0);
+	static union control ctl;
+	struct sockaddr_flip sf;
+	struct iovec iov;
+	struct amoeba_msg m;
+
+	if (fixed == MAP_FAILED)
+		die("mmap");
+	for (int what = 0; what < 3; what++) {
+		struct msghdr bad = message(in, BIG, &iov, &ctl, NULL, sizeof(m)), *at = &bad;
+
+		if (what < 2) {
+			bad.msg_name = what ? (void *)&sf : (void *)8;
+			bad.msg_namelen = sizeof(sf);
+		}
+		if (what) {	/* the name can be written, its length cannot; or no name, the flags cannot */
+			mprotect(fixed, page, PROT_READ | PROT_WRITE);
+			*fixed = bad;
+			mprotect(fixed, page, PROT_READ);
+			at = fixed;
+		}
+		call(c, 9, 80 + what, 1000);
+		check(readable(s, 3000), "a request");
+		memset(in, 0, 1000);
+		check_errno(what ? "a message header not to be written to" : "a bad address for the name",
+			    get_at(s, at, &ctl, &m), EFAULT);
+		check(m.handle && m.hdr.command == 80 + what && m.len == 1000 && !memcmp(in, big, 1000),
+		      "but the request is here, with its handle");
+		check_errno("and nowhere else", get_at(s, &bad, &ctl, &(struct amoeba_msg){ 0 }), EAGAIN);
+		m.hdr.status = 5;
+		check_num("it can be answered", put(s, &m, big + 1, 2000, 0), 2000);
+		check(readable(c, 3000), "a reply");
+		memset(in, 0, 2000);
+		check_errno("the same for it", get_at(c, at, &ctl, &m), EFAULT);
+		check(m.handle == 9 && !m.verdict && m.hdr.status == 5 && m.len == 2000 &&
+		      !memcmp(in, big + 1, 2000), "it is here");
+		check_errno("and nowhere else", get_at(c, &bad, &ctl, &(struct amoeba_msg){ 0 }), EAGAIN);
+	}
+	munmap(fixed, page);
+	close(s);
+	close(c);
+}
+
 /* all at the same time: threads call, one serves, sockets go */
 static volatile bool stop;
 
@@ -925,6 +991,7 @@ int main(int argc, char **argv)
 	full();
 	errors();
 	untold();
+	told_late();
 	forwards();
 	races();
 	return dev_done();
