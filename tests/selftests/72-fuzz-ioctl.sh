@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Random calls of /dev/amoeba and of transaction sockets, half of them sensible.
+# Random calls of /dev/amoeba, also through io_uring, and of transaction sockets, half of them sensible.
 #
 # nodes: 1
 # leaks: scan

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * rpc_fuzz: random calls of /dev/amoeba, and of transaction sockets.
+ * rpc_fuzz: random calls of /dev/amoeba, also through io_uring, and of transaction sockets.
  *
  *   rpc_fuzz [calls=20000] [seed=N] [verbose=1]
  *
@@ -17,6 +17,7 @@
 #include <amoeba.h>
 #include <linux/flip.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -625,6 +626,246 @@ static int a_socket_call(void)
 	return errno;
 }
 
+/* ---- io_uring -------------------------------------------------------------------------------------- */
+
+#define SLOTS	48
+#define MAX_IOV	(sizeof(iovs) / sizeof(iovs[0]))
+
+/* a command under way: what it points to stays as it is until it has ended */
+struct slot {
+	uint64_t		busy;
+	uint32_t		nr;
+	int			fd;
+	uint8_t			arg[1024];
+	struct amoeba_iovec	iovs[MAX_IOV];
+};
+
+static struct io_uring ring;
+static struct slot *slots;	/* NULL: commands cannot be cancelled here, so there are none */
+static unsigned long uring_cmds, uring_errs, uring_cancels, uring_closes, uring_exits;
+static unsigned long uring_done[MAX_KNOWN];
+static struct { uint64_t handle; int fd; } uring_last;	/* request taken */
+
+/*
+ * A ring that was closed cancels its commands in its own time, and they may write to their slots until
+ * then. So another one has slots elsewhere; what the old ones' memory was is none of ours any more.
+ */
+static void ring_open(void)
+{
+	static const unsigned int flags[] = {
+		0, 0, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+		IORING_SETUP_COOP_TASKRUN, IORING_SETUP_SQPOLL,
+	};
+	struct io_uring_params p = { .flags = flags[below(5)], .sq_thread_idle = 20 };
+	struct slot *old = slots;
+	int err = io_uring_queue_init_params(64, &ring, &p);
+
+	if (err)
+		DIE("a ring: %s", strerror(-err));
+	io_uring_ring_dontfork(&ring);	/* see uring_calls.c */
+	slots = mmap(NULL, SLOTS * sizeof(*slots), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (slots == MAP_FAILED)
+		DIE("mmap: %s", strerror(errno));
+	if (old)
+		munmap(old, SLOTS * sizeof(*slots));
+}
+
+static void command_ended(struct slot *s, int res)
+{
+	s->busy = 0;
+	if (res < 0) {
+		uring_errs++;
+		if (!documented(-res) && res != -EOPNOTSUPP)
+			DIE("a command of io_uring, number %u: errno %d (%s)", s->nr, -res, strerror(-res));
+		return;
+	}
+	if (res || !s->nr || s->nr >= MAX_KNOWN)
+		DIE("a command of io_uring, number %u, gives %d", s->nr, res);
+	uring_done[s->nr]++;
+	if (s->nr != 2)
+		return;
+	uring_last.handle = ((struct amoeba_getreq *)s->arg)->handle;
+	uring_last.fd = s->fd;
+	handles[nr_handles < 16 ? nr_handles++ : below(16)] = uring_last.handle;
+}
+
+/* take what has ended; user_data is the slot's number and 1, 0 of a cancellation */
+static void reap(void)
+{
+	struct io_uring_cqe *c;
+
+	while (!io_uring_peek_cqe(&ring, &c)) {
+		uint64_t tag = c->user_data;
+		int res = c->res;
+
+		io_uring_cqe_seen(&ring, c);
+		if (tag)
+			command_ended(&slots[tag - 1], res);
+		else if (res < 0 && res != -ENOENT && res != -EALREADY && res != -EINVAL &&
+			 res != -EBADF && res != -ECANCELED)
+			DIE("a cancellation gives %d (%s)", -res, strerror(-res));
+	}
+}
+
+static void submit(void)
+{
+	int err = io_uring_submit(&ring);
+
+	if (err < 0 && err != -EINTR && err != -EAGAIN && err != -EBUSY)
+		DIE("io_uring_submit: %s", strerror(-err));
+}
+
+static void a_command(struct io_uring_sqe *e, unsigned int i)
+{
+	static const uint8_t mostly[] = { 1, 1, 1, 2, 2, 3, 3, 4 };
+	struct slot *s = &slots[i];
+	unsigned int nr = below(8) ? mostly[below(8)] : below(2) ? known[below(NR_KNOWN)] : below(256);
+	unsigned int size = below(8) ? size_of(nr) : below(1024);
+	uint64_t arg = (uintptr_t)s->arg;
+	struct amoeba_sqe *cmd = (void *)((uint8_t *)e + offsetof(struct io_uring_sqe, addr3));
+	struct amoeba_buf *b;
+	__u64 len;
+
+	do {	/* nothing may write to a guard, whenever it happens */
+		an_argument(nr, s->arg);
+		b = filled(nr, s->arg);
+	} while (offers_guard(nr, s->arg));
+	if (b && b->iovcnt) {
+		memcpy(s->iovs, iovs, sizeof(iovs));
+		b->addr = (uintptr_t)s->iovs;
+	}
+	s->fd = below(64) ? fds[below(3)] : (int)below(64);
+	if (nr == 3 && below(2)) {
+		((struct amoeba_putrep *)s->arg)->handle = uring_last.handle;
+		s->fd = uring_last.fd;
+	}
+	if (!below(32))
+		arg = a_pointer(&len);
+	io_uring_prep_rw(IORING_OP_URING_CMD, e, s->fd, NULL, 0, 0);
+	/* see amoeba_sqe; garbage where nothing is asked for is the ring's to refuse */
+	e->cmd_op = (uint32_t)_IOC(below(4), below(64) ? AMOEBA_IOC_TYPE : below(256), nr, size);
+	cmd->arg = arg;
+	cmd->reserved = below(24) ? 0 : rnd();
+	e->user_data = i + 1;
+	if (!below(6))
+		e->flags |= IOSQE_ASYNC;
+	if (!below(24))
+		e->flags |= below(2) ? IOSQE_IO_LINK : IOSQE_IO_HARDLINK;
+	if (!below(96))
+		e->flags |= IOSQE_IO_DRAIN;
+	if (!below(64))
+		e->flags |= IOSQE_FIXED_FILE;
+	if (!below(48))
+		e->ioprio = (uint16_t)rnd();
+	if (!below(48))
+		e->rw_flags = (int)rnd();	/* uring_cmd_flags */
+	if (!below(48))
+		e->__pad1 = (uint32_t)rnd();
+	if (!below(48))
+		e->buf_index = (uint16_t)rnd();
+	s->nr = nr;
+	s->busy = 1;
+	uring_cmds++;
+}
+
+static void some_commands(unsigned int most)
+{
+	unsigned int left = 1 + below(most);
+
+	for (unsigned int i = below(SLOTS), n = 0; n < SLOTS && left; n++, i = (i + 1) % SLOTS) {
+		struct io_uring_sqe *e = slots[i].busy ? NULL : io_uring_get_sqe(&ring);
+
+		if (!e)
+			continue;
+		a_command(e, i);
+		left--;
+	}
+	if (left) {	/* all are under way: those that would be for long must end */
+		struct io_uring_sqe *e = io_uring_get_sqe(&ring);
+
+		if (e)
+			io_uring_prep_cancel64(e, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+		if (e)
+			e->user_data = 0;
+	}
+	submit();
+}
+
+static void a_cancellation(void)
+{
+	struct io_uring_sqe *e = io_uring_get_sqe(&ring);
+
+	if (!e)
+		return submit();
+	if (below(3))
+		io_uring_prep_cancel64(e, 1 + below(SLOTS), 0);
+	else
+		io_uring_prep_cancel_fd(e, fds[below(3)], below(2) ? IORING_ASYNC_CANCEL_ALL : 0);
+	if (!below(24))
+		e->cancel_flags = (uint32_t)rnd();
+	e->user_data = 0;
+	uring_cancels++;
+	submit();
+}
+
+/* another program with commands under way, which ends */
+static void a_short_life(void)
+{
+	pid_t pid = fork();
+	int how = below(3);
+
+	if (pid < 0)
+		DIE("fork: %s", strerror(errno));
+	if (!pid) {
+		memset(&ring, 0, sizeof(ring));
+		slots = NULL;
+		ring_open();
+		some_commands(SLOTS);
+		if (how == 1)
+			kill(getpid(), SIGKILL);
+		if (how == 2)
+			execl("/bin/true", "true", NULL);
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	uring_exits++;
+}
+
+static void a_uring_call(void)
+{
+	reap();
+	switch (below(32)) {
+	case 0: case 1: case 2: case 3:
+		a_cancellation();
+		break;
+	case 4: {
+		int k = below(3);
+
+		if (below(8))
+			break;
+		close(fds[k]);
+		fds[k] = rpc_open();
+		break;
+	}
+	case 5:
+		if (below(16))
+			break;
+		uring_closes++;
+		io_uring_queue_exit(&ring);
+		ring_open();
+		break;
+	case 6:
+		if (!below(12))
+			a_short_life();
+		break;
+	default:
+		some_commands(below(8) ? 2 : 12);
+	}
+	reap();
+}
+
 static void *page_area(size_t pages)
 {
 	uint8_t *p = mmap(NULL, (pages + 1) * 4096, PROT_READ | PROT_WRITE,
@@ -696,6 +937,7 @@ int main(int argc, char **argv)
 	uint8_t arg[2048] __attribute__((aligned(16)));
 	int ready[2];
 	const char *v;
+	struct amoeba_info info;
 	pid_t server, client;
 	pthread_t waiter;
 
@@ -729,6 +971,10 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 3; i++)
 		fds[i] = rpc_open();
 	open_sockets();
+	if (ioctl(fds[0], AMOEBA_INFO, &info) < 0)
+		DIE("info: %s", strerror(errno));
+	if (info.features & AMOEBA_FEAT_URING)
+		ring_open();
 	if (pthread_create(&waiter, NULL, wait_forever, NULL))
 		DIE("a thread cannot be made");
 
@@ -749,6 +995,11 @@ int main(int argc, char **argv)
 			on_sockets++;
 			check_guards(n);
 			sock_errs += !!a_socket_call();
+			check_guards(n);
+			continue;
+		}
+		if (slots && !below(6)) {
+			a_uring_call();
 			check_guards(n);
 			continue;
 		}
@@ -801,6 +1052,8 @@ int main(int argc, char **argv)
 		if (verbose || !(n & 63))
 			check_guards(n);
 	}
+	if (slots)
+		io_uring_queue_exit(&ring);
 	check_guards(calls);
 	sane_call(fds[0]);
 	kill(server, SIGKILL);
@@ -812,6 +1065,16 @@ int main(int argc, char **argv)
 		printf(" %s %lu", name_of(known[i]), done[known[i]]);
 	printf("; on sockets %lu, %lu refused", on_sockets, sock_errs);
 	putchar('\n');
+	if (slots) {
+		printf("of io_uring %lu, %lu refused, %lu cancelled, rings closed %lu, programs ended %lu; done:",
+		       uring_cmds, uring_errs, uring_cancels, uring_closes, uring_exits);
+		for (unsigned int i = 1; i < 5; i++) {
+			printf(" %s %lu", name_of(i), uring_done[i]);
+			if (calls >= 10000 && !uring_done[i])
+				DIE("not one %s of io_uring succeeded: the test means little", name_of(i));
+		}
+		putchar('\n');
+	}
 	for (unsigned int i = 0; i < NR_KNOWN; i++)
 		if (calls >= 10000 && !done[known[i]])
 			DIE("not one call of %s succeeded: the test means little", name_of(known[i]));
