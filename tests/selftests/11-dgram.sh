@@ -115,6 +115,24 @@ t=$(ms "$tmp/none"); [ "${t:-0}" -ge 5250 ] && [ "$t" -le $((5300 + late)) ] || 
 t=$(ms "$tmp/forced"); [ "${t:-0}" -ge 6250 ] && [ "$t" -le $((6300 + late)) ] || fail "forced locate: ${t:-?} ms"
 expect "without looking" "$(in_ns a "$tool" send 0102030405060708 10 ltime 0 2>&1)" "*No route to host"
 
+# what is asked for with a message, not of the socket
+expect "this one without looking" "$(in_ns a "$tool" send 0102030405060708 10 ltime 0 cmsg 1 2>&1)" \
+	"*No route to host"
+receiver a "$tmp/bc3" bcast 1 count 2 timeout 1000000
+receiver b "$tmp/bc4" bcast 1 count 1 timeout 1000000
+check "this broadcast without the budget to leave" in_ns a "$tool" send all 102 hops 2 cmsg 1
+check "this broadcast with it" in_ns a "$tool" send all 103 hops 3 cmsg 1
+for f in bc3 bc4; do
+	wait_for 10 grep -q '^len 103 ' "$tmp/$f" || fail "no broadcast in $f"
+done
+expect "the short one" "$(grep -c '^len 102 ' "$tmp/bc3"),$(grep -c '^len 102 ' "$tmp/bc4")" 1,0
+check "this one to three" in_ns a "$tool" send "$group" 503 members 3 cmsg 1
+before=$(stat a tx_locate)
+check "this one looked for anew" in_ns a "$tool" send "$group" 504 members 3 flags 1 cmsg 1
+[ "$(stat a tx_locate)" -gt "$before" ] || fail "nobody was asked anew"
+all() { [ "$(cat "$tmp"/g[123] | grep -c '^len 50[34] ')" = 6 ]; }
+wait_for 10 all || fail "to three: $(cat "$tmp"/g[123])"
+
 # an address that has gone: its machine says NOTHERE
 receiver b "$tmp/gone" count 1 timeout 100000
 gone=$address

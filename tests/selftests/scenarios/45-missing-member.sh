@@ -21,3 +21,6 @@ expect "the other one" "$(cat "$tmp/a" "$tmp/b" "$tmp/c" | grep -c '^len 100 ')"
 check "not to itself" in_ns a "$tool" send "$group" 102 members 3 flags 8 bind 1111111111111100
 all() { [ "$(cat "$tmp/a" "$tmp/b" "$tmp/c" | grep -c '^len 102 ')" = 3 ]; }
 wait_for 5 all || fail "$(cat "$tmp/a" "$tmp/b" "$tmp/c" | grep -c '^len 102 ') of 3 others got it"
+check "this one not to itself" in_ns a "$tool" send "$group" 103 members 3 flags 8 bind 1111111111111100 cmsg 1
+all() { [ "$(cat "$tmp/a" "$tmp/b" "$tmp/c" | grep -c '^len 103 ')" = 3 ]; }
+wait_for 5 all || fail "$(cat "$tmp/a" "$tmp/b" "$tmp/c" | grep -c '^len 103 ') of 3 others got it"

@@ -10,7 +10,7 @@
  *
  * Options: bind PRIVATE (16 hex digits), count N, timeout MS, echo 1 (2: only what is intact and not
  * empty, so that no two of them echo something for ever), bcast 1, rcvbuf BYTES,
- * ltime MS, hops N, flags N, members N, wait MS (for an undeliverable message), errors N (so many
+ * ltime MS, hops N, flags N, members N (all four with cmsg 1 as control messages of each message sent), wait MS (for an undeliverable message), errors N (so many
  * of them, 1), gap MS, step N (each message so many bytes longer than the one before), spread N
  * (messages take turns between N addresses from DST on), keep 1 (go on after a refused message),
  * inval 1 (flow: look for the destination anew after an answer that did not come), patience MS (how
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 static long count = 1, timeout_ms = 60000, echo, bcast, rcvbuf, ltime = -1, hops, flags, members;
-static long wait_ms, gap_ms, errors = 1, step, spread, keep, inval, patience, silent;
+static long wait_ms, gap_ms, errors = 1, step, spread, keep, inval, patience, silent, by_cmsg;
 static const char *private_address, *go;
 
 static void fail(const char *what)
@@ -116,13 +116,13 @@ static int open_socket(void)
 	set(fd, FLIP_RECVINFO, 1);
 	if (bcast)
 		set(fd, FLIP_BROADCAST, 1);
-	if (ltime >= 0)
+	if (ltime >= 0 && !by_cmsg)
 		set(fd, FLIP_LTIME, ltime);
-	if (hops)
+	if (hops && !by_cmsg)
 		set(fd, FLIP_HOPS, hops);
-	if (flags)
+	if (flags && !by_cmsg)
 		set(fd, FLIP_SENDFLAGS, flags);
-	if (members)
+	if (members && !by_cmsg)
 		set(fd, FLIP_MEMBERS, members);
 	if (patience)
 		set_patience(fd, patience);
@@ -176,12 +176,39 @@ static int receive(int fd, uint8_t *buf, size_t size, long ms, struct received *
 	return 1;
 }
 
+static void add_cmsg(struct msghdr *m, int type, int value)
+{
+	struct cmsghdr *c = (struct cmsghdr *)((char *)m->msg_control + m->msg_controllen);
+
+	c->cmsg_level = SOL_FLIP;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(sizeof(value));
+	memcpy(CMSG_DATA(c), &value, sizeof(value));
+	m->msg_controllen += CMSG_SPACE(sizeof(value));
+}
+
 static ssize_t try_send(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len)
 {
 	struct sockaddr_flip a = { .sflip_family = family };
+	_Alignas(struct cmsghdr) char control[4 * CMSG_SPACE(sizeof(int))] = {};
+	struct iovec iov = { (void *)buf, len };
+	struct msghdr m = {
+		.msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control,
+	};
 
 	memcpy(a.sflip_addr, dst, 8);
-	return sendto(fd, buf, len, 0, (struct sockaddr *)&a, sizeof(a));
+	if (!by_cmsg)
+		return sendto(fd, buf, len, 0, (struct sockaddr *)&a, sizeof(a));
+	if (ltime >= 0)
+		add_cmsg(&m, FLIP_LTIME, ltime);
+	if (hops)
+		add_cmsg(&m, FLIP_HOPS, hops);
+	if (flags)
+		add_cmsg(&m, FLIP_SENDFLAGS, flags);
+	if (members)
+		add_cmsg(&m, FLIP_MEMBERS, members);
+	return sendmsg(fd, &m, 0);
 }
 
 /* the destination of message @n; its number goes into bytes that distinguish addresses */
@@ -442,7 +469,7 @@ static void options(char **arg)
 		{ "hops", &hops }, { "flags", &flags }, { "members", &members },
 		{ "wait", &wait_ms }, { "gap", &gap_ms }, { "errors", &errors },
 		{ "step", &step }, { "spread", &spread }, { "keep", &keep }, { "inval", &inval },
-		{ "patience", &patience }, { "quiet", &silent },
+		{ "patience", &patience }, { "quiet", &silent }, { "cmsg", &by_cmsg },
 	};
 	size_t i;
 
