@@ -47,6 +47,17 @@ except OSError as e:
     import errno
     sys.exit(e.errno != errno.EAFNOSUPPORT)
 PY
+# all else is there: networks, and transactions over them
+check "family=0: amoeba" modprobe amoeba
+ns zero nil
+link zero z0 nil n0
+serve nil count=1
+check "family=0: a call" in_ns zero "$tests/rpc_client" port=$putport
+grep -q "verdict 0" "$tmp/check" || fail "family=0: $(cat "$tmp/check")"
+wait $server
+ip netns del zero
+ip netns del nil
+check "family=0: without amoeba" wait_for 10 rmmod amoeba
 check "unload" rmmod flip
 check "family=22" modprobe flip family=22
 expect "family" "$(in_ns_none() { "$tool" family; }; in_ns_none)" 22
