@@ -158,6 +158,7 @@ static void flip_lwait_fail(struct flip_ns *ns, struct flip_lwait *w, enum flip_
 	};
 
 	flip_stat_inc(ns, UNDELIVERED);
+	trace_flip_queue(w->want.ep->addr, w->want.dst, w->messid, false);
 	if (w->want.ep->ops->undelivered)
 		w->want.ep->ops->undelivered(w->want.ep, w->skb, &rx, why);
 	else
@@ -377,6 +378,7 @@ void flip_locate_found(struct flip_ns *ns, flip_addr_t addr)
 		skb = met->skb;
 		ns->locate_bytes -= skb->truesize;
 		spin_unlock_bh(&ns->locate_lock);
+		trace_flip_queue(met->want.ep->addr, addr, met->messid, false);
 		flip_send_queued(ns, skb, &met->want, met->messid);
 		kfree(met);
 		spin_lock_bh(&ns->locate_lock);
@@ -440,8 +442,10 @@ int flip_locate_queue(struct flip_ns *ns, const struct flip_want *want, struct s
 		err = -ENOBUFS;
 	else
 		err = flip_locate_add(ns, w, &now, &id, &hops);
-	if (!err)
+	if (!err) {
 		ns->locate_bytes += skb->truesize;
+		trace_flip_queue(want->ep->addr, want->dst, messid, true);
+	}
 	spin_unlock_bh(&ns->locate_lock);
 	if (err) {
 		flip_stat_inc(ns, LOCATE_FULL);
@@ -474,6 +478,7 @@ bool flip_locate_join(struct flip_ns *ns, const struct flip_want *want, struct s
 		w->deadline = jiffies + msecs_to_jiffies(want->ltime_ms);
 		list_add_tail(&w->list, &l->waiters);
 		ns->locate_bytes += skb->truesize;
+		trace_flip_queue(want->ep->addr, want->dst, messid, true);
 		l->again = true;
 	}
 	spin_unlock_bh(&ns->locate_lock);

@@ -70,6 +70,7 @@ static bool forward_remote(struct amrpc_tx *tx, flip_addr_t addr)
 		amrpc_tx_finish(tx, true);
 		return false;
 	}
+	amrpc_stage_tx(tx, AMRPC_STAGE_FORWARDED, 0);
 	spin_lock_bh(&tx->lock);
 	if (tx->state == AMRPC_TX_REPLIED)
 		amrpc_tx_arm(tx, act.ms);

@@ -198,13 +198,16 @@ static int send_reply(struct amrpc_tx *tx, struct sk_buff *skb, struct iov_iter 
 	}
 	if (trace_amrpc_send_enabled())
 		trace_reply(tx, &how);
-	if (hlen + tx->rep_len <= FLIP_ETH_PAYLOAD)
-		return amrpc_send_one(f, skb, tx->rep, hlen, from, tx->rep_len, &how);
-	if (skb)
-		consume_skb(skb);
-	amrpc_resend_tx(tx, how.messid);
-	err = flip_send_msg(f->ep, tx->rep, hlen, from, &how, MAX_SCHEDULE_TIMEOUT);
-	amrpc_resend_tx_sent(tx);
+	if (hlen + tx->rep_len <= FLIP_ETH_PAYLOAD) {
+		err = amrpc_send_one(f, skb, tx->rep, hlen, from, tx->rep_len, &how);
+	} else {
+		if (skb)
+			consume_skb(skb);
+		amrpc_resend_tx(tx, how.messid);
+		err = flip_send_msg(f->ep, tx->rep, hlen, from, &how, MAX_SCHEDULE_TIMEOUT);
+		amrpc_resend_tx_sent(tx);
+	}
+	amrpc_stage_tx(tx, AMRPC_STAGE_REPLIED, err);
 	return err;
 }
 

@@ -96,6 +96,8 @@ TRACE_EVENT(amrpc_call_state,
 /*
  * Where a transaction is: what `amctl trace` reads. At the client @call says which; so it does at the
  * server of a local one; otherwise (kid, tid), which the client has as well from AMRPC_STAGE_SEND on.
+ * @peer is the FLIP address of the other side, as far as it is known. Of a local one the server has nothing
+ * to tell after AMRPC_STAGE_ANSWER.
  */
 #ifndef AMRPC_STAGES
 #define AMRPC_STAGES(X)								\
@@ -108,6 +110,9 @@ TRACE_EVENT(amrpc_call_state,
 	X(ARRIVED, "arrived")	/* server: arg: 1: no thread waits, 0: one is woken */	\
 	X(TAKEN, "taken")	/* server: a thread has it */				\
 	X(ANSWER, "answer")	/* server: its answer begins to leave */		\
+	X(REPLIED, "replied")	/* server: a copy has left; arg: 0, or why not */	\
+	X(FORWARDED, "forwarded")	/* server: the client is sent to another */	\
+	X(DONE, "done")		/* server: it forgets it; arg: 1: without an ACK */	\
 	X(REPLY, "reply")	/* client: the answer is there */			\
 	X(END, "end")		/* client: the call ends; arg: its verdict */
 
@@ -124,11 +129,13 @@ AMRPC_STAGES(AMRPC_STAGE_DEFINE)
 
 #define AMRPC_STAGE_NAME(id, name)	{ AMRPC_STAGE_##id, name },
 TRACE_EVENT(amrpc_stage,
-	TP_PROTO(const struct amrpc_call *call, u64 kid, u32 tid, u64 port, int stage, int arg),
-	TP_ARGS(call, kid, tid, port, stage, arg),
+	TP_PROTO(const struct amrpc_call *call, u64 kid, u32 tid, u64 port, flip_addr_t peer,
+		 int stage, int arg),
+	TP_ARGS(call, kid, tid, port, peer, stage, arg),
 	TP_STRUCT__entry(
 		__field(const void *, call)
 		__field(u64, kid)
+		__array(u8, peer, 8)
 		__array(u8, port, AMOEBA_PORT_SIZE)
 		__field(u32, tid)
 		__field(int, stage)
@@ -138,14 +145,15 @@ TRACE_EVENT(amrpc_stage,
 		__entry->call = call;
 		__entry->kid = kid;
 		amrpc_port_bytes(port, __entry->port);
+		flip_addr_store(__entry->peer, peer);
 		__entry->tid = tid;
 		__entry->stage = stage;
 		__entry->arg = arg;
 	),
-	TP_printk("%s call %p kid %016llx tid %u port %s arg %d",
+	TP_printk("%s call %p kid %016llx tid %u port %s arg %d peer %s",
 		  __print_symbolic(__entry->stage, AMRPC_STAGES(AMRPC_STAGE_NAME) { -1, "" }),
 		  __entry->call, __entry->kid, __entry->tid, __print_hex_str(__entry->port, 6),
-		  __entry->arg)
+		  __entry->arg, __print_hex_str(__entry->peer, 8))
 );
 #undef AMRPC_STAGE_NAME
 
@@ -159,13 +167,15 @@ static inline void amrpc_stage_call(const struct amrpc_call *call, enum amrpc_st
 	if (!trace_amrpc_stage_enabled())
 		return;
 	memcpy(&kid, call->file->an->kid, sizeof(kid));
-	trace_amrpc_stage(call, kid, READ_ONCE(call->tid), call->port, stage, arg);
+	trace_amrpc_stage(call, kid, READ_ONCE(call->tid), call->port, READ_ONCE(call->peer), stage,
+			  arg);
 }
 
 /* at the server; any context */
 static inline void amrpc_stage_tx(const struct amrpc_tx *tx, enum amrpc_stage stage, int arg)
 {
-	trace_amrpc_stage(tx->call, tx->kid, tx->key.tid, tx->port, stage, arg);
+	if (trace_amrpc_stage_enabled())
+		trace_amrpc_stage(tx->call, tx->kid, tx->key.tid, tx->port, tx->key.peer, stage, arg);
 }
 #endif
 

@@ -21,6 +21,7 @@
 
 #include "rpc.h"
 #include "rpc_hash.h"
+#include "rpc_trace.h"
 
 /* struct amrpc_tx.key: address, tid, zero */
 static u32 tx_hash(const void *data, u32 len, u32 seed)
@@ -348,6 +349,7 @@ void amrpc_tx_ended(struct amrpc_tx *tx, unsigned int how)
 {
 	if (!how)
 		return;
+	amrpc_stage_tx(tx, AMRPC_STAGE_DONE, tx->lost);
 	if (tx->lost)
 		amrpc_count(tx->an, REPLY_LOST);
 	amrpc_tx_disarm(tx);

@@ -246,6 +246,27 @@ TRACE_EVENT(flip_stall,
 );
 #undef E
 
+/* a message of one packet waits for its address, its sender does not; or it waits no longer */
+TRACE_EVENT(flip_queue,
+	TP_PROTO(flip_addr_t src, flip_addr_t dst, u32 messid, bool begin),
+	TP_ARGS(src, dst, messid, begin),
+	TP_STRUCT__entry(
+		__array(u8,		src, 8)
+		__array(u8,		dst, 8)
+		__field(u32,		messid)
+		__field(bool,		begin)
+	),
+	TP_fast_assign(
+		flip_addr_store(__entry->src, src);
+		flip_addr_store(__entry->dst, dst);
+		__entry->messid = messid;
+		__entry->begin = begin;
+	),
+	TP_printk("%s src=%s messid=%u dst=%s", __entry->begin ? "begin" : "end",
+		  __print_hex_str(__entry->src, 8), __entry->messid,
+		  __print_hex_str(__entry->dst, 8))
+);
+
 #endif /* _TRACE_FLIP_H */
 
 #include <trace/define_trace.h>
