@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# amctl trace names the stage that was slow: a server that sleeps, one whose threads are busy, a slow
-# network, a port and an address that have to be looked for; calls here and to another machine. It
-# leaves nothing behind.
+# amctl trace at the machine of the clients names the stage that was slow: a server that sleeps, one whose
+# threads are busy, a slow network, a port and an address that have to be looked for; calls here and to
+# another machine. It leaves nothing behind. At the machine of the server: 79-trace-served.
 #
 # nodes: 1
 # suites: trace
@@ -112,10 +112,40 @@ one "delayed" net t1
 delay t1 va 0
 delay t2 vb 300
 one "the way back" reply t1
-# nobody gives credits for so much at once, and their way is long
-head -c 4000000 /dev/zero >"$tmp/big"
+# nobody gives credits for so much at once, and their way is so long that nothing else counts beside it
+delay t2 vb 1000
+head -c 2000000 /dev/zero >"$tmp/big"
 one "a long message" credits t1 data="$tmp/big" room=1
 delay t2 vb 0
+
+echo "== the address is looked for"
+# a server hands its client over to one behind a router: the port is known, and where that one is nobody;
+# so far away it is found with the third LOCATE, 300 ms later
+ip netns add t3
+namespaces+=(t3)
+ip link add name vc netns t2 type veth peer name vd netns t3
+ip -n t2 link set vc up && ip -n t3 link set vd up
+in_ns t2 "$amctl" net add vc && in_ns t3 "$amctl" net add vd || fail "no network behind t2"
+ip netns exec t3 "$tests/dev_forward" serve=600 >"$tmp/back" 2>&1 &
+back=$!
+wait_for 10 grep -q ready "$tmp/back" || fail "back: $(cat "$tmp/back")"
+ip netns exec t2 "$tests/dev_forward" front="$(awk '/ready/ { print $1 }' "$tmp/back")" >"$tmp/front" 2>&1 &
+front=$!
+wait_for 10 grep -q ready "$tmp/front" || fail "front: $(cat "$tmp/front")"
+handed() { in_ns t1 "$tests/dev_forward" call=1 >"$tmp/cli" 2>&1 || fail "$(cat "$tmp/cli")"; }
+handed		# the first is answered by who is in front
+kill -USR1 $back
+wait_for 10 grep -q serving "$tmp/back" || fail "back: $(cat "$tmp/back")"
+before=$(stat_of t1 locates_sent)
+follow count 1
+handed
+wait $tracer || fail "handed over: $(cat "$tmp/note")"
+grep slowest "$tmp/trace" >"$tmp/calls"
+slowest "handed over to one far away" flip-locate
+awk '{ for (i = 1; i < NF; i++) if ($i == "flip-locate") exit !($(i + 1) >= 100 && $(i + 1) < 5000) }' \
+	"$tmp/calls" || fail "not the time it took: $(cat "$tmp/calls")"
+[ "$(stat_of t1 locates_sent)" = "$before" ] || fail "the port was looked for, too"
+kill -9 $back $front; wait $back $front 2>/dev/null
 
 echo "== what it prints"
 follow -n 5 -p $putport
@@ -135,6 +165,8 @@ import json, sys
 o = json.load(open(sys.argv[1]))
 c, = o["calls"]
 s = {x["stage"]: x for x in o["stages"]}
+assert o["requests"] == [] and o["request_stages"] == [], o
+assert s["total"]["p50_us"] <= s["total"]["max_us"] and s["total"]["percent"] == 100, s
 assert c["verdict"] == 0 and c["slowest"] in c["stages_us"] and s["total"]["calls"] == 1, o
 # no time is lost or counted twice
 assert abs(sum(c["stages_us"].values()) - c["us"]) < 20, o

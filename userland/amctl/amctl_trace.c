@@ -4,18 +4,24 @@
  *
  * DESIGN NOTES
  *
- * The kernel tells of each step of a transaction (tracepoints amoeba:amrpc_stage and flip:flip_stall);
- * they are read as text from a tracing instance of our own, so that nobody else's tracing is
- * disturbed. A call is in one stage at a time; each event ends one and begins the next, and the time
- * between two is added to the stage it was spent in. Which call an event is about: the client's own
+ * The kernel tells of each step of a transaction (tracepoints amoeba:amrpc_stage, flip:flip_stall and
+ * flip:flip_queue); they are read as text from a tracing instance of our own, so that nobody else's tracing is
+ * disturbed. A transaction is in one stage at a time; each event ends one and begins the next, and the time
+ * between two is added to the stage it was spent in. Which one an event is about: the client's own
  * name it (call); those of a server elsewhere in this machine name kernel and transaction (kid, tid),
- * which the client's events have told before; waits within FLIP name none, and belong to the call
- * the same thread is sending.
+ * which the client's events have told before; waits within FLIP name none, and belong to what
+ * the same thread is sending. A message that waits without its thread is known by its sender's address and its
+ * number from then on.
  *
- *	call    one under way, in three hashes: by call, by (kid, tid), by the thread that sends it
- *	sample  what a stage took in one call that has ended, us
+ * A request of which no client's events tell comes from another machine. From its arrival on it is followed
+ * by what the server knows: until the reply has left, which is what the server took, and until it is
+ * acknowledged, which our kind of client is in no hurry to do (rpc/rpc_owed.h).
  *
- * A call whose beginning was not seen, or of another machine's client, is not shown.
+ *	call    one under way, or a request from elsewhere, in four hashes: by call, by (kid, tid), by
+ *	        the thread that sends it, by its message that waits
+ *	sample  what a stage took in one that has ended, us (amctl_trace_show.c)
+ *
+ * A call whose beginning was not seen is not shown, nor is such a request.
  *
  * The instance is removed at the end, also after SIGINT, SIGTERM and SIGHUP; one that a killed amctl has
  * left is removed by the next.
@@ -31,54 +37,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "amctl.h"
-
-enum stage {
-	ST_LOCATE, ST_FLIP, ST_CREDITS, ST_SEND, ST_NET, ST_QUEUE, ST_START, ST_SERVE, ST_REPLY,
-	ST_WAKE, ST_OTHER, NSTAGES
-};
-
-static const char *const stage_names[NSTAGES] = {
-	"locate", "flip-locate", "credits", "send", "net", "queue", "start", "serve", "reply", "wake",
-	"other"
-};
+#include "amctl_trace.h"
 
 #define BUCKETS		4096
 #define MAX_CALLS	65536	/* under way at once; older ones are forgotten */
 #define INSTANCE	"amctl-trace-"
 
-struct call {
-	struct call *by_call, *by_tid, *by_thread;	/* next in the bucket */
-	struct call *next, *prev;			/* by age */
-	uint64_t call, kid;
-	uint32_t tid;
-	long thread;		/* that sends it, or -1 */
-	long client;
-	char port[20];
-	enum stage stage;
-	double begun, since;	/* s */
-	double took[NSTAGES];
-};
-
-struct samples {
-	double *v;
-	size_t n, room;
-};
-
-static struct call *by_call[BUCKETS], *by_tid[BUCKETS], *by_thread[BUCKETS];
-static struct call oldest = { .next = &oldest, .prev = &oldest };
+static struct trace_call *by_call[BUCKETS], *by_tid[BUCKETS], *by_thread[BUCKETS],
+	*by_msg[BUCKETS];
+static struct trace_call oldest = { .next = &oldest, .prev = &oldest };
 static size_t under_way;
-static struct samples samples[NSTAGES], totals;
-static uint64_t shown, lost, forgotten;
-static struct json_object *json_calls;
 static volatile sig_atomic_t stop;
-
-/* what is asked for */
-static struct {
-	char port[20];		/* "0d:6e:...", or "" */
-	double over;		/* ms */
-	uint64_t count;		/* calls; 0: until interrupted */
-} want;
 
 /* ---- calls under way ------------------------------------------------------------------------- */
 
@@ -88,22 +57,22 @@ static unsigned int hash(uint64_t a, uint64_t b)
 }
 
 /* take @c out of a bucket; @link is the offset of its pointer */
-static void unlink_from(struct call **bucket, struct call *c, size_t link)
+static void unlink_from(struct trace_call **bucket, struct trace_call *c, size_t link)
 {
-	struct call **p = bucket;
+	struct trace_call **p = bucket;
 
 	while (*p && *p != c)
-		p = (struct call **)((char *)*p + link);
+		p = (struct trace_call **)((char *)*p + link);
 	if (*p)
-		*p = *(struct call **)((char *)c + link);
+		*p = *(struct trace_call **)((char *)c + link);
 }
 
-static void set_tid(struct call *c, uint64_t kid, uint32_t tid)
+static void set_tid(struct trace_call *c, uint64_t kid, uint32_t tid)
 {
 	if (c->tid == tid && c->kid == kid)
 		return;
 	if (c->tid)
-		unlink_from(&by_tid[hash(c->kid, c->tid)], c, offsetof(struct call, by_tid));
+		unlink_from(&by_tid[hash(c->kid, c->tid)], c, offsetof(struct trace_call, by_tid));
 	c->kid = kid;
 	c->tid = tid;
 	if (!tid)
@@ -113,10 +82,10 @@ static void set_tid(struct call *c, uint64_t kid, uint32_t tid)
 }
 
 /* @thread sends it from here on; -1: nobody does */
-static void set_thread(struct call *c, long thread)
+static void set_thread(struct trace_call *c, long thread)
 {
 	if (c->thread >= 0)
-		unlink_from(&by_thread[hash(c->thread, 0)], c, offsetof(struct call, by_thread));
+		unlink_from(&by_thread[hash(c->thread, 0)], c, offsetof(struct trace_call, by_thread));
 	c->thread = thread;
 	if (thread < 0)
 		return;
@@ -124,77 +93,125 @@ static void set_thread(struct call *c, long thread)
 	by_thread[hash(thread, 0)] = c;
 }
 
-static void drop(struct call *c)
+/* its message waits for an address; @src 0: it does not */
+static void set_msg(struct trace_call *c, uint64_t src, uint32_t messid)
+{
+	if (c->src)
+		unlink_from(&by_msg[hash(c->src, c->messid)], c, offsetof(struct trace_call, by_msg));
+	c->src = src;
+	c->messid = messid;
+	if (!src)
+		return;
+	c->by_msg = by_msg[hash(src, messid)];
+	by_msg[hash(src, messid)] = c;
+}
+
+static void drop(struct trace_call *c)
 {
 	set_tid(c, 0, 0);
 	set_thread(c, -1);
-	unlink_from(&by_call[hash(c->call, 0)], c, offsetof(struct call, by_call));
+	set_msg(c, 0, 0);
+	unlink_from(&by_call[hash(c->call, 0)], c, offsetof(struct trace_call, by_call));
 	c->prev->next = c->next;
 	c->next->prev = c->prev;
 	under_way--;
 	free(c);
 }
 
-static struct call *find_call(uint64_t call)
+static struct trace_call *find_call(uint64_t call)
 {
-	struct call *c = by_call[hash(call, 0)];
+	struct trace_call *c = by_call[hash(call, 0)];
 
 	while (c && c->call != call)
 		c = c->by_call;
 	return c;
 }
 
-static struct call *find_tid(uint64_t kid, uint32_t tid)
+static struct trace_call *find_tid(uint64_t kid, uint32_t tid)
 {
-	struct call *c = tid ? by_tid[hash(kid, tid)] : NULL;
+	struct trace_call *c = tid ? by_tid[hash(kid, tid)] : NULL;
 
 	while (c && (c->kid != kid || c->tid != tid))
 		c = c->by_tid;
 	return c;
 }
 
-static struct call *find_thread(long thread)
+static struct trace_call *find_thread(long thread)
 {
-	struct call *c = by_thread[hash(thread, 0)];
+	struct trace_call *c = by_thread[hash(thread, 0)];
 
 	while (c && c->thread != thread)
 		c = c->by_thread;
 	return c;
 }
 
-static void begin(uint64_t call, const char *port, long client, double now)
+static struct trace_call *find_msg(uint64_t src, uint32_t messid)
 {
-	struct call *c = find_call(call);
+	struct trace_call *c = by_msg[hash(src, messid)];
 
-	if (c)
-		drop(c);	/* its end was lost */
+	while (c && (c->src != src || c->messid != messid))
+		c = c->by_msg;
+	return c;
+}
+
+static struct trace_call *begin(const char *port, double now)
+{
+	struct trace_call *c;
+
 	if (under_way >= MAX_CALLS) {
 		drop(oldest.next);
-		forgotten++;
+		trace_forgotten++;
 	}
 	c = calloc(1, sizeof(*c));
 	if (!c) {
-		forgotten++;
-		return;
+		trace_forgotten++;
+		return NULL;
 	}
-	c->call = call;
 	c->thread = -1;
-	c->client = client;
-	snprintf(c->port, sizeof(c->port), "%s", port);
+	snprintf(c->port, sizeof(c->port), "%.17s", port);
 	c->stage = ST_OTHER;
 	c->begun = now;
 	c->since = now;
-	c->by_call = by_call[hash(call, 0)];
-	by_call[hash(call, 0)] = c;
 	c->next = &oldest;
 	c->prev = oldest.prev;
 	oldest.prev->next = c;
 	oldest.prev = c;
 	under_way++;
+	return c;
+}
+
+static void begin_call(uint64_t call, const char *port, long client, double now)
+{
+	struct trace_call *c = find_call(call);
+
+	if (c)
+		drop(c);	/* its end was lost */
+	c = begin(port, now);
+	if (!c)
+		return;
+	c->call = call;
+	c->who = client;
+	c->by_call = by_call[hash(call, 0)];
+	by_call[hash(call, 0)] = c;
+}
+
+/* a request has come from another machine */
+static struct trace_call *begin_request(uint64_t kid, uint32_t tid, const char *port, const char *from,
+					double now)
+{
+	struct trace_call *c = begin(port, now);
+
+	if (!c)
+		return NULL;
+	c->request = true;
+	c->who = -1;
+	snprintf(c->from, sizeof(c->from), "%.23s", from);
+	set_tid(c, kid, tid);
+	return c;
 }
 
 /* from @now on it is in another stage */
-static void enter(struct call *c, enum stage s, double now)
+static void enter(struct trace_call *c, enum trace_stage s, double now)
 {
 	/* clocks of two processors may differ by a little */
 	if (now > c->since) {
@@ -204,157 +221,23 @@ static void enter(struct call *c, enum stage s, double now)
 	c->stage = s;
 }
 
-/* ---- those that have ended ------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
-static void sample(struct samples *s, double v)
+static void ended(struct trace_call *c)
 {
-	if (s->n == s->room) {
-		size_t room = s->room ? 2 * s->room : 256;
-		double *more = realloc(s->v, room * sizeof(*more));
-
-		if (!more) {
-			forgotten++;
-			return;
-		}
-		s->v = more;
-		s->room = room;
-	}
-	s->v[s->n++] = v;
-}
-
-static void show_json(const struct call *c, double total, enum stage worst, int verdict)
-{
-	struct json_object *o = json_object_new_object(), *in = json_object_new_object();
-
-	json_object_object_add(o, "client", json_object_new_int64(c->client));
-	json_object_object_add(o, "port", json_object_new_string(c->port));
-	json_object_object_add(o, "us", json_object_new_int64((int64_t)(total * 1e6 + 0.5)));
-	json_object_object_add(o, "verdict", json_object_new_int(verdict));
-	json_object_object_add(o, "slowest", json_object_new_string(stage_names[worst]));
-	for (int s = 0; s < NSTAGES; s++)
-		if (c->took[s] > 0)
-			json_object_object_add(in, stage_names[s],
-					       json_object_new_int64((int64_t)(c->took[s] * 1e6 + 0.5)));
-	json_object_object_add(o, "stages_us", in);
-	json_object_array_add(json_calls, o);
-}
-
-static void end(struct call *c, int verdict, double now)
-{
-	enum stage worst = ST_OTHER;
-	double total;
-
-	enter(c, ST_OTHER, now);
-	total = now - c->begun;
-	for (int s = 0; s < NSTAGES; s++)
-		if (c->took[s] > c->took[worst])
-			worst = s;
-	if ((want.port[0] && strcmp(want.port, c->port)) || total * 1e3 < want.over) {
-		drop(c);
-		return;
-	}
-	shown++;
-	sample(&totals, total * 1e6);
-	for (int s = 0; s < NSTAGES; s++)
-		if (c->took[s] > 0)
-			sample(&samples[s], c->took[s] * 1e6);
-	if (amctl_json) {
-		show_json(c, total, worst, verdict);
-	} else {
-		printf("%7ld  %s%s%s  %10.3f ms  ", c->client, amctl_on(AMC_NAME), c->port, amctl_off(),
-		       total * 1e3);
-		if (verdict)
-			printf("%sverdict %d%s  ", amctl_on(AMC_BAD), verdict, amctl_off());
-		for (int s = 0; s < NSTAGES; s++)
-			if (c->took[s] * 1e3 >= 0.001)
-				printf("%s%s %.3f%s ", s == (int)worst ? amctl_on(AMC_WARN) : "",
-				       stage_names[s], c->took[s] * 1e3,
-				       s == (int)worst ? amctl_off() : "");
-		printf(" slowest: %s\n", stage_names[worst]);
-		fflush(stdout);
-	}
+	if (trace_wanted(c))
+		trace_show(c);
 	drop(c);
-	if (want.count && shown >= want.count)
+	if (trace_want.count && trace_shown >= trace_want.count)
 		stop = 1;
 }
 
-static int compare(const void *a, const void *b)
+static bool sending(const struct trace_call *c)
 {
-	double d = *(const double *)a - *(const double *)b;
-
-	return d < 0 ? -1 : d > 0;
+	return c->stage == ST_SEND || c->stage == ST_FLIP || c->stage == ST_CREDITS;
 }
 
-/* @p per cent of the sorted samples are no larger */
-static uint64_t percentile(const struct samples *s, unsigned int p)
-{
-	size_t rank = (s->n * p + 99) / 100;
-
-	return (uint64_t)(s->v[rank ? rank - 1 : 0] + 0.5);
-}
-
-static void summary_row(struct amctl_table *t, const char *name, struct samples *s, double all)
-{
-	double sum = 0;
-
-	if (!s->n)
-		return;
-	qsort(s->v, s->n, sizeof(s->v[0]), compare);
-	for (size_t i = 0; i < s->n; i++)
-		sum += s->v[i];
-	amctl_row(t);
-	amctl_cell(t, "stage", "%s", name);
-	amctl_cell_colour(t, "stage", AMC_NAME);
-	amctl_cell_u64(t, "calls", s->n);
-	amctl_cell_u64(t, "p50_us", percentile(s, 50));
-	amctl_cell_u64(t, "p99_us", percentile(s, 99));
-	amctl_cell_u64(t, "max_us", (uint64_t)(s->v[s->n - 1] + 0.5));
-	amctl_cell_u64(t, "percent", all > 0 ? (uint64_t)(sum * 100 / all + 0.5) : 0);
-}
-
-static int summary(void)
-{
-	struct amctl_table *t;
-	double all = 0;
-
-	for (size_t i = 0; i < totals.n; i++)
-		all += totals.v[i];
-	if (lost || forgotten)
-		amctl_note("%llu events were lost, %llu calls forgotten: calls are too many to follow all",
-			   (unsigned long long)lost, (unsigned long long)forgotten);
-	if (amctl_json) {
-		struct json_object *o = json_object_new_object(), *a = json_object_new_array();
-
-		for (int s = 0; s <= NSTAGES; s++) {
-			struct samples *m = s < NSTAGES ? &samples[s] : &totals;
-			struct json_object *r;
-
-			if (!m->n)
-				continue;
-			qsort(m->v, m->n, sizeof(m->v[0]), compare);
-			r = json_object_new_object();
-			json_object_object_add(r, "stage", json_object_new_string(
-					       s < NSTAGES ? stage_names[s] : "total"));
-			json_object_object_add(r, "calls", json_object_new_int64(m->n));
-			json_object_object_add(r, "p50_us", json_object_new_int64(percentile(m, 50)));
-			json_object_object_add(r, "p99_us", json_object_new_int64(percentile(m, 99)));
-			json_object_array_add(a, r);
-		}
-		json_object_object_add(o, "calls", json_calls);
-		json_object_object_add(o, "stages", a);
-		json_object_object_add(o, "lost", json_object_new_int64(lost));
-		return amctl_print_json(o);
-	}
-	t = amctl_table("stage +calls +p50_us +p99_us +max_us +percent");
-	for (int s = 0; s < NSTAGES; s++)
-		summary_row(t, stage_names[s], &samples[s], all);
-	summary_row(t, "total", &totals, all);
-	return amctl_table_end(t, "no call has ended");
-}
-
-/* ---- events ---------------------------------------------------------------------------------- */
-
-static void client_event(const char *name, struct call *c, long thread, int arg, double now)
+static void client_event(const char *name, struct trace_call *c, long thread, int arg, double now)
 {
 	if (!strcmp(name, "locate")) {
 		enter(c, ST_LOCATE, now);
@@ -369,17 +252,20 @@ static void client_event(const char *name, struct call *c, long thread, int arg,
 			enter(c, ST_SEND, now);
 	} else if (!strcmp(name, "sent")) {
 		set_thread(c, -1);
-		/* on a fast network it has arrived, or is even answered */
-		if (c->stage == ST_SEND || c->stage == ST_FLIP || c->stage == ST_CREDITS)
+		/* it may wait still; on a fast network it has arrived, or is even answered */
+		if (sending(c) && !c->src)
 			enter(c, ST_NET, now);
 	} else if (!strcmp(name, "reply")) {
 		enter(c, ST_WAKE, now);
 	} else if (!strcmp(name, "end")) {
-		end(c, arg, now);
+		enter(c, ST_OTHER, now);
+		c->left = now;
+		c->verdict = arg;
+		ended(c);
 	}
 }
 
-static void server_event(const char *name, struct call *c, int arg, double now)
+static void server_event(const char *name, struct trace_call *c, int arg, double now)
 {
 	/* a late copy of one that is answered changes nothing */
 	if (c->stage == ST_WAKE)
@@ -392,72 +278,191 @@ static void server_event(const char *name, struct call *c, int arg, double now)
 		enter(c, ST_REPLY, now);
 }
 
-static void stage_event(const char *text, long thread, double now)
+/* "0d6e..." to "0d:6e:..." */
+static void colonize(const char *hex, char *out, size_t size)
 {
-	char name[16], port[16], colons[20];
-	unsigned long long call, kid;
-	unsigned int tid;
-	struct call *c;
-	bool server;
-	int arg, n = 0;
+	size_t n = 0;
 
-	if (sscanf(text, "%15s call %llx kid %llx tid %u port %15s arg %d", name, &call, &kid, &tid,
-		   port, &arg) != 6)
-		return;
-	for (size_t i = 0; port[i] && n < 17; i++) {
+	for (size_t i = 0; hex[i] && n + 3 <= size; i++) {
 		if (i && i % 2 == 0)
-			colons[n++] = ':';
-		colons[n++] = port[i];
+			out[n++] = ':';
+		out[n++] = hex[i];
 	}
-	colons[n] = '\0';
-	if (!strcmp(name, "begin")) {
-		begin(call, colons, thread, now);
-		return;
-	}
-	server = !strcmp(name, "arrived") || !strcmp(name, "taken") || !strcmp(name, "answer");
-	c = server && tid ? find_tid(kid, tid) : find_call(call);
-	if (!c)
-		return;
-	if (server) {
-		server_event(name, c, arg, now);
-		return;
-	}
-	set_tid(c, kid, tid);
-	client_event(name, c, thread, arg, now);
+	out[n] = '\0';
 }
 
-/* "locate begin", "credits end" ... of a thread that may be sending a request */
+/* what became of a request that its server forgets now */
+static enum trace_outcome outcome(const struct trace_call *c, bool lost)
+{
+	if (c->stage == ST_QUEUE || c->stage == ST_START)
+		return OUT_REFUSED;	/* no thread has had it: the client looks for another server */
+	if (c->stage == ST_SERVE)
+		return OUT_FAILED;	/* the server went */
+	if (lost)
+		return OUT_LOST;
+	return c->forwarded ? OUT_FORWARDED : OUT_ACKED;
+}
+
+static void left(struct trace_call *c, double now)
+{
+	c->left = now;
+	enter(c, ST_ACK, now);
+}
+
+/* a request from another machine, at its server */
+static void request_event(const char *name, struct trace_call *c, long thread, int arg, double now)
+{
+	if (!strcmp(name, "arrived")) {
+		enter(c, arg ? ST_QUEUE : ST_START, now);
+	} else if (!strcmp(name, "taken")) {
+		c->who = thread;
+		enter(c, ST_SERVE, now);
+	} else if (!strcmp(name, "answer")) {
+		set_thread(c, thread);
+		enter(c, ST_SEND, now);
+	} else if (!strcmp(name, "replied") || !strcmp(name, "forwarded")) {
+		/* that of a further copy changes nothing */
+		if (!sending(c) && c->stage != ST_SERVE)
+			return;
+		c->forwarded = *name == 'f';
+		set_thread(c, -1);
+		if (!c->src)
+			left(c, now);
+	} else if (!strcmp(name, "done")) {
+		/* on a fast network it is acknowledged before the thread that sent it says so */
+		if (!c->left)
+			c->left = now;
+		c->outcome = outcome(c, arg);
+		enter(c, ST_OTHER, now);
+		ended(c);
+	}
+}
+
+static bool of_server(const char *name)
+{
+	static const char *const names[] = {
+		"arrived", "taken", "answer", "replied", "forwarded", "done"
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+static void stage_event(const char *text, long thread, double now)
+{
+	char name[16], port[16], peer[24], colons[32], from[32];
+	unsigned long long call, kid;
+	struct trace_call *c;
+	unsigned int tid;
+	int arg;
+
+	if (sscanf(text, "%15s call %llx kid %llx tid %u port %15s arg %d peer %23s", name, &call,
+		   &kid, &tid, port, &arg, peer) != 7)
+		return;
+	colonize(port, colons, sizeof(colons));
+	colonize(peer, from, sizeof(from));
+	if (!strcmp(name, "begin")) {
+		begin_call(call, colons, thread, now);
+		return;
+	}
+	if (of_server(name)) {
+		c = tid ? find_tid(kid, tid) : find_call(call);
+		if (!c && tid && !strcmp(name, "arrived"))
+			c = begin_request(kid, tid, colons, from, now);
+		if (c && c->request)
+			request_event(name, c, thread, arg, now);
+		else if (c)
+			server_event(name, c, arg, now);
+		return;
+	}
+	c = find_call(call);
+	if (c) {
+		set_tid(c, kid, tid);
+		client_event(name, c, thread, arg, now);
+		return;
+	}
+	/* its beginning was not seen, but it is of this machine */
+	c = find_tid(kid, tid);
+	if (c && c->request)
+		drop(c);
+}
+
+/* "locate begin", "credits end" ... of a thread that may be sending something */
 static void wait_event(const char *text, long thread, double now)
 {
-	struct call *c = find_thread(thread);
+	struct trace_call *c = find_thread(thread);
 	char what[16], edge[16];
 
 	if (!c || sscanf(text, "%15s %15s", what, edge) != 2)
 		return;
-	if (c->stage != ST_SEND && c->stage != ST_FLIP && c->stage != ST_CREDITS)
-		return;
-	if (strcmp(edge, "begin"))
-		enter(c, ST_SEND, now);
-	else
+	if (!strcmp(edge, "begin")) {
+		/* of a further copy, while the first is on its way, or lost */
+		if (!sending(c) && c->stage != ST_NET)
+			return;
+		c->resume = c->stage == ST_NET ? ST_NET : ST_SEND;
 		enter(c, strcmp(what, "locate") ? ST_CREDITS : ST_FLIP, now);
+	} else if (c->stage == ST_FLIP || c->stage == ST_CREDITS) {
+		enter(c, c->resume, now);
+	}
+}
+
+/* "begin src=0d6e... messid=5 ...": of the thread that sends it; "end ...": of whoever */
+static void queue_event(const char *text, long thread, double now)
+{
+	unsigned long long src;
+	struct trace_call *c;
+	unsigned int messid;
+	char edge[8];
+
+	if (sscanf(text, "%7s src=%llx messid=%u", edge, &src, &messid) != 3)
+		return;
+	if (!strcmp(edge, "begin")) {
+		c = find_thread(thread);
+		if (!c || !sending(c))
+			return;
+		set_msg(c, src, messid);
+		enter(c, ST_FLIP, now);
+		return;
+	}
+	c = find_msg(src, messid);
+	if (!c)
+		return;
+	set_msg(c, 0, 0);
+	if (c->stage != ST_FLIP)
+		return;
+	if (c->thread >= 0)
+		enter(c, ST_SEND, now);
+	else if (c->request)
+		left(c, now);
+	else
+		enter(c, ST_NET, now);
 }
 
 /* "   COMMAND-PID   [CPU] FLAGS SECONDS: EVENT: TEXT"; the command may contain anything */
 static void line_in(char *line)
 {
-	char *ev, *at, *num;
-	bool stage = true;
+	static const struct {
+		const char *name;
+		void (*event)(const char *text, long thread, double now);
+	} events[] = {
+		{ ": amrpc_stage: ", stage_event }, { ": flip_stall: ", wait_event },
+		{ ": flip_queue: ", queue_event },
+	};
+	char *ev = NULL, *at, *num;
 	double now;
+	size_t i;
 
 	at = strstr(line, " [LOST ");
 	if (at && !strncmp(line, "CPU:", 4)) {
-		lost += strtoull(at + 7, NULL, 10);
+		trace_lost += strtoull(at + 7, NULL, 10);
 		return;
 	}
-	ev = strstr(line, ": amrpc_stage: ");
-	if (!ev) {
-		ev = strstr(line, ": flip_stall: ");
-		stage = false;
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		ev = strstr(line, events[i].name);
+		if (ev)
+			break;
 	}
 	if (!ev)
 		return;
@@ -471,10 +476,7 @@ static void line_in(char *line)
 		*--at = '\0';
 	while (at > line && isdigit((unsigned char)at[-1]))
 		at--;
-	if (stage)
-		stage_event(ev + strlen(": amrpc_stage: "), strtol(at, NULL, 10), now);
-	else
-		wait_event(ev + strlen(": flip_stall: "), strtol(at, NULL, 10), now);
+	events[i].event(ev + strlen(events[i].name), strtol(at, NULL, 10), now);
 }
 
 /* ---- the tracing instance --------------------------------------------------------------------- */
@@ -578,13 +580,14 @@ static int trace_in(const char *dir)
 
 	if (put(dir, "trace_clock", "mono") || put(dir, "buffer_size_kb", "4096") ||
 	    put(dir, "events/amoeba/amrpc_stage/enable", "1") ||
+	    put(dir, "events/flip/flip_queue/enable", "1") ||
 	    put(dir, "events/flip/flip_stall/enable", "1"))
 		return AMCTL_FAIL;
 	snprintf(path, sizeof(path), "%s/trace_pipe", dir);
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return amctl_err_errno(path, errno);
-	amctl_note("following calls; end with Ctrl-C");
+	amctl_note("following calls and requests; end with Ctrl-C");
 	rc = follow(fd);
 	close(fd);
 	return rc;
@@ -609,12 +612,10 @@ static int trace(void)
 	if (mkdir(dir, 0700))
 		return amctl_err(errno == EACCES || errno == EPERM ? "be root" : NULL, "%s: %s", dir,
 				 strerror(errno));
-	if (amctl_json)
-		json_calls = json_object_new_array();
 	rc = trace_in(dir);
 	if (rmdir(dir))
 		amctl_err(NULL, "%s: %s", dir, strerror(errno));
-	return rc ? rc : summary();
+	return rc ? rc : trace_summary();
 }
 
 static int cmd_trace(int argc, char **argv)
@@ -630,12 +631,12 @@ static int cmd_trace(int argc, char **argv)
 		if (!strcmp(key, "port") || !strcmp(key, "-p")) {
 			rc = amctl_arg_hex("port", text, port, sizeof(port));
 			if (!rc)
-				amctl_hex(port, sizeof(port), ':', want.port, sizeof(want.port));
+				amctl_hex(port, sizeof(port), ':', trace_want.port, sizeof(trace_want.port));
 		} else if (!strcmp(key, "over") || !strcmp(key, "--over")) {
 			rc = amctl_arg_u64("over", text, 0, 86400000, &v);
-			want.over = rc ? 0 : v;
+			trace_want.over = rc ? 0 : v;
 		} else if (!strcmp(key, "count") || !strcmp(key, "-n")) {
-			rc = amctl_arg_u64("count", text, 1, 1000000000, &want.count);
+			rc = amctl_arg_u64("count", text, 1, 1000000000, &trace_want.count);
 		} else {
 			return amctl_bad("'%s' is not known", key);
 		}
@@ -647,16 +648,19 @@ static int cmd_trace(int argc, char **argv)
 
 const struct amctl_object amctl_obj_trace = {
 	.name = "trace",
-	.help = "where calls spend their time",
+	.help = "where calls and requests spend their time",
 	.func = cmd_trace,
 	.args = "[port PORT] [over MS] [count N]",
 	.words = "port over count",
 	.details =
-		"Shows each call of this machine's clients as it ends, stage by stage, then a summary.\n"
-		"  port PORT   calls of this put-port only      over MS   that took at least so long\n"
+		"Shows each call of this machine's clients, and each request that other machines make to its\n"
+		"servers, as it ends, stage by stage; then a summary of either.\n"
+		"  port PORT   of this put-port only      over MS   that took at least so long\n"
 		"  count N     end after so many; otherwise with Ctrl-C\n"
-		"stages: locate (the port is looked for), flip-locate (the address), credits (the window to a\n"
-		"  neighbour is full), send, net (on its way, and all at a server elsewhere), queue (no server\n"
-		"  thread is free), start (a server thread wakes), serve, reply (on its way), wake (the client's\n"
-		"  thread wakes), other",
+		"stages of a call: locate (the port is looked for), flip-locate (the address), credits (the\n"
+		"  window to a neighbour is full), send, net (on its way, and all at a server elsewhere), queue\n"
+		"  (no server thread is free), start (a server thread wakes), serve, reply (on its way), wake\n"
+		"  (the client's thread wakes), other\n"
+		"stages of a request, from its arrival until the reply has left: queue, start, serve, and of\n"
+		"  the reply flip-locate, credits, send; then ack (until it is acknowledged)",
 };
