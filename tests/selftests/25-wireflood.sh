@@ -20,11 +20,11 @@ need_flip
 fuzz=$tests/flip_fuzz
 seed=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 # how many, and how long an honest sender pauses: where a frame takes milliseconds, honest ones every
-# 50 ms would be all there is
+# 50 ms would be all there is; and how many of them it counts at once
 case $KERNEL in
-uml-debug) frames=${FRAMES:-1000000} gap=50 rate=100 ;;
-*-debug) frames=${FRAMES:-20000} gap=1000 rate=2 ;;
-*) frames=${FRAMES:-20000} gap=50 rate=100 ;;
+uml-debug) frames=${FRAMES:-1000000} gap=50 round=20 rate=100 ;;
+*-debug) frames=${FRAMES:-20000} gap=1000 round=4 rate=2 ;;
+*) frames=${FRAMES:-20000} gap=50 round=20 rate=100 ;;
 esac
 # a record of every allocation is a third of what a frame costs, and nobody looks for leaks here
 [ ! -w /sys/kernel/debug/kmemleak ] || echo off >/sys/kernel/debug/kmemleak
@@ -74,12 +74,12 @@ quiet2=$address
 # honest work without end, of three kinds: lines of what became of it
 honest()
 {
-	ip netns exec a "$tool" flow "$1" "$2" 20 step 1 gap $gap timeout 1000 ltime 2000 inval 1 \
+	ip netns exec a "$tool" flow "$1" "$2" $round step 1 gap $gap timeout 1000 ltime 2000 inval 1 \
 		while "$tmp/go" >"$3" 2>&1
 }
 calls()
 {
-	ip netns exec a "$tests/rpc_client" port=$1 count=20 gap_ms=$gap locate_ms=5000 \
+	ip netns exec a "$tests/rpc_client" port=$1 count=$round gap_ms=$gap locate_ms=5000 \
 		while="$tmp/go" >"$2" 2>&1
 }
 ping_all()
@@ -93,13 +93,25 @@ ping_all()
 		grep -q 'verdict 0' "$tmp/call" || fail "$1: port $n is not served: $(cat "$tmp/call")"
 	done
 }
+# what took how long
+laps= lap=${EPOCHREALTIME/./}
+lap() { local now=${EPOCHREALTIME/./}; laps+="$1 $(((now - lap) / 1000)) ms, "; lap=$now; }
+# a socket takes in so many messages at once: those of the liar that were never complete die after 4 s
+flood_over() { over=${EPOCHREALTIME/./}; }
+settle()
+{
+	local left=$((5000000 - (${EPOCHREALTIME/./} - over)))
+	[ $left -le 0 ] || sleep "$((left / 1000000)).$(printf %06d $((left % 1000000)))"
+}
 available() { awk '/^MemAvailable/ { print $2 }' /proc/meminfo; }
 # what has been answered of what was tried
 share() { awk '{ for (i = 1; i < NF; i++) n[$i] += $(i + 1) } END {
 	printf "%d of %d", n["answered"], n["sent"]; exit !(n["answered"] * 100 >= n["sent"] * '"$2"') }' "$1"; }
 
+lap "begin"
 ping_all "before"
 before=$(available)
+lap "pings"
 
 # ---- nine tenths in nobody's name but the liar's ----------------------------------------------
 
@@ -111,6 +123,8 @@ calls $putport2 "$tmp/h4" & workers+=($!)
 # shellcheck disable=SC2086
 in_ns x "$fuzz" vx "$mac" $((frames / 10 * 9)) "$seed" $aims >"$tmp/fuzz" 2>&1 ||
 	fail "flip_fuzz: $(cat "$tmp/fuzz")"
+flood_over
+lap "flood"
 cat "$tmp/fuzz"
 info=$(in_ns r "$nl" info-get)
 rm "$tmp/go"
@@ -129,9 +143,10 @@ for f in h3 h4; do
 	echo "calls: $good of $all $others"
 	[ $((good * 10)) -ge $((all * 9)) ] && [ "$good" -ge 10 ] || fail "$good of $all calls"
 done
-# a socket takes in so many messages at once: those of the liar that were never complete die after 4 s
-sleep 5
+settle
+lap "honest ones end"
 ping_all "after the first"
+lap "pings"
 
 # ---- the rest in everybody's name: routes are stolen, so only afterwards all is well ----------
 
@@ -139,9 +154,15 @@ ping_all "after the first"
 in_ns x "$fuzz" vx "$mac" $((frames / 10)) $((seed + 1)) $aims \
 	spoof "$quiet" spoof "$quiet2" spoof "$behind" spoof "$target" spoof "$group" \
 	>"$tmp/fuzz" 2>&1 || fail "flip_fuzz: $(cat "$tmp/fuzz")"
+flood_over
+lap "flood"
 cat "$tmp/fuzz"
-sleep 5		# what is incomplete dies after 4
+nothing() { case $(in_ns r "$nl" info-get) in *locates=0*) ;; *) false ;; esac; }
+wait_for 20 nothing || fail "still looking: $(in_ns r "$nl" info-get)"
+settle
+lap "peace"
 ping_all "in the end"
+lap "pings"
 
 # ---- the books ---------------------------------------------------------------------------------
 
@@ -163,7 +184,6 @@ came=$(head -1 "$tmp/nets")
 [ "${came#packets }" -ge $((frames / 10 * 9)) ] || fail "only ${came#packets } of $frames frames came"
 [ "$(value routes)" -le $max_routes ] || fail "$(value routes) routes"
 [ "$(value neighbours)" -le $max_neighbours ] || fail "$(value neighbours) neighbours"
-nothing() { case $(in_ns r "$nl" info-get) in *locates=0*) ;; *) false ;; esac; }
 wait_for 20 nothing || fail "still looking: $(in_ns r "$nl" info-get)"
 after=$(available)
 echo "memory available: $before kB, then $after kB"
@@ -174,4 +194,6 @@ for r in drop_locate_rate drop_bounds drop_hops drop_length drop_reass_gap route
 done
 tr '\n' ' ' <"$tmp/stat" | sed 's/^/counted at r: /'
 echo
+lap "books"
+echo "$laps"
 finish
