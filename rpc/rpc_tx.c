@@ -277,9 +277,11 @@ int amrpc_tx_hash(struct amrpc_tx *tx)
 	if (!READ_ONCE(*front)) {
 		if (atomic_read(&table->nelems) && rhashtable_lookup(table, &tx->key, tx_params))
 			err = -EEXIST;
-		/* a release: who finds it sees its key */
-		else if (!cmpxchg_release(front, NULL, tx))
+		else
 			tx->in_front = true;
+		/* a release: who finds it sees its key, and where it is */
+		if (!err && cmpxchg_release(front, NULL, tx))
+			tx->in_front = false;
 	} else if (tx_is(READ_ONCE(*front), tx->key.peer, tx->key.tid)) {
 		err = -EEXIST;
 	}
