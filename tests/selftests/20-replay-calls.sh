@@ -7,6 +7,7 @@
 #
 # nodes: 1
 # suites: captures
+# time: travel
 # timeout: 360
 
 . "$AMOEBA_TREE/tests/selftests/src/rpc_lib.bash"

@@ -1070,7 +1070,8 @@ int main(int argc, char **argv)
 		       uring_cmds, uring_errs, uring_cancels, uring_closes, uring_exits);
 		for (unsigned int i = 1; i < 5; i++) {
 			printf(" %s %lu", name_of(i), uring_done[i]);
-			if (calls >= 10000 && !uring_done[i])
+			/* of a request that is there, and answers it, are few: one in 20000 or none */
+			if (calls >= (i == 4 ? 400000 : 10000) && !uring_done[i])
 				DIE("not one %s of io_uring succeeded: the test means little", name_of(i));
 		}
 		putchar('\n');
