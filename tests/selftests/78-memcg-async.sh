@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Memory of asynchronous calls, through sockets and io_uring, is their program's: requests and replies
-# nobody has read are charged to its memory cgroup, not to the server's; one that is full has calls
-# refused and replies cut, and kills nobody; and all of it comes back.
+# nobody has read are charged to its memory cgroup, not to the server's; and all of it comes back.
 #
 # nodes: 1
 # suites: sockets uring
@@ -73,7 +72,6 @@ client "$tests/uring_calls" pile=100 size=200000
 if [[ $said == begun* ]]; then
 	[ "$said" = "begun 100: all" ] || fail "io_uring: $said"
 	wait_for 10 has 19 || fail "requests of io_uring, 20 MB, are charged with $(current client)"
-	uring=yes
 fi
 leave "requests of io_uring"
 
@@ -88,44 +86,9 @@ for ns in m1 m2; do
 	[ "$said" = "good 100 cut 0 failed 0" ] || fail "replies: $said"
 	wait_for 10 has_less 8 || fail "replies that were read are charged: $(current client)"
 	leave replies
-
-	echo "== and more than it may have"
-	echo 16M >$groups/client/memory.max
-	client "$tests/sock_calls" pile=200 size=10 command=200000 room=200000
-	[ "$said" = "begun 200: all" ] || fail "replies: $said"
-	cut() { [ "$(stat_of m1 async_cut)" -gt 0 ]; }
-	wait_for 30 cut || fail "a full cgroup gets all replies: $(current client)"
-	read_all
-	[[ $said =~ ^good\ ([0-9]+)\ cut\ ([0-9]+)\ failed\ 0$ ]] &&
-		[ $((BASH_REMATCH[1] + BASH_REMATCH[2])) = 200 ] && [ "${BASH_REMATCH[1]}" -gt 0 ] &&
-		[ "${BASH_REMATCH[2]}" -gt 0 ] || fail "replies to a full cgroup: $said"
-	echo "# $said"
-	unharmed "replies to a full cgroup"
-	leave "replies to a full cgroup"
-	echo max >$groups/client/memory.max
 	stop
 done
 
-echo "== requests of a full cgroup"
-echo 16M >$groups/client/memory.max
-start m1 hold=1000
-client "$tests/sock_calls" pile=200 size=200000 command=10
-[[ $said =~ ^begun\ ([0-9]+):\ ENOMEM$ ]] && [ "${BASH_REMATCH[1]}" -gt 10 ] && [ "${BASH_REMATCH[1]}" -lt 84 ] ||
-	fail "requests: $said"
-echo "# $said"
-unharmed "requests of a full cgroup"
-in_ns m1 "$tests/sock_calls" call=1 size=100000 verdict=-1 timeo=1 >/dev/null 2>&1	# others have theirs
-[ "$(grep -c took "$tmp/served")" -gt "${BASH_REMATCH[1]}" ] || fail "others cannot call"
-leave "requests of a full cgroup"
-stop
-if [ -n "${uring:-}" ]; then
-	client "$tests/uring_calls" pile=200 size=200000
-	[[ $said =~ ^begun\ ([0-9]+):\ ENOMEM$ ]] && [ "${BASH_REMATCH[1]}" -lt 84 ] ||
-		fail "requests of io_uring: $said"
-	echo "# $said"
-	[ "$(killed)" = 0 ] || fail "io_uring: somebody was killed"
-	leave "requests of io_uring, full"
-fi
 quiet m1; quiet m2
 rmdir $groups/client $groups/server || fail "the cgroups stay"
 finish
