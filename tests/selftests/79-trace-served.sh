@@ -142,7 +142,7 @@ else
 	seen "a server that goes"
 	grep -q " failed .*slowest: serve" "$tmp/lines" || fail "the one it had: $(cat "$tmp/trace")"
 	grep -q "^  *-  .* refused .*slowest: queue" "$tmp/lines" || fail "the one in line: $(cat "$tmp/trace")"
-	server delay_ms=500
+	server delay_ms=5000	# it is gone before it is answered
 	follow count 1
 fi
 barrier killed
@@ -225,6 +225,7 @@ for r in o["requests"]:
 	# no call of this machine is shown as a request, nor is what began before
 	follow
 	"$tests/rpc_client" port=$putport >"$tmp/cli" 2>&1
+	wait_for 10 grep -q slowest "$tmp/trace"
 	kill -INT $tracer
 	wait $tracer
 	grep -q '^total  *1 ' "$tmp/trace" && ! grep -q "from\|requests" "$tmp/trace" ||

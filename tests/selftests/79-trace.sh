@@ -114,7 +114,7 @@ delay t2 vb 300
 one "the way back" reply t1
 # nobody gives credits for so much at once, and their way is so long that nothing else counts beside it
 delay t2 vb 1000
-head -c 2000000 /dev/zero >"$tmp/big"
+head -c 6000000 /dev/zero >"$tmp/big"
 one "a long message" credits t1 data="$tmp/big" room=1
 delay t2 vb 0
 
