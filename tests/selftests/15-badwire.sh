@@ -11,7 +11,12 @@
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
 need_flip
 wire=$tests/flip_wire
+trace=/sys/kernel/tracing
 ns x b
+# each drop is also an event, with its reason
+events=
+[ -d $trace/events ] || mount -t tracefs tracefs $trace 2>/dev/null
+[ ! -e $trace/events/flip/flip_drop/enable ] || echo 1 >$trace/events/flip/flip_drop/enable && events=yes
 ip link add name vx netns x type veth peer name vb netns b
 ip -n x link set vx up
 ip -n b link set vb up
@@ -29,6 +34,19 @@ while read -r name counter; do
 	expect "$name counts $counter" "$(($(stat b "$counter") - before))" 1
 done <"$tmp/list"
 expect "nothing was learned of what was malformed" "$(in_ns b "$nl" dump neigh-get | wc -l)" 1
+if [ "$events" ]; then
+	echo 0 >$trace/events/flip/flip_drop/enable
+	netns=$(in_ns b readlink /proc/self/ns/net)
+	netns=${netns//[!0-9]/}
+	sed -n "s/.* flip_drop: netns=$netns .*why=\([a-z_0-9]*\)$/drop_\1/p" $trace/trace | sort | uniq -c |
+		awk '{ print $2 "=" $1 }' >"$tmp/traced"
+	in_ns b "$nl" dump stat-get | sed -n 's/^name=\(drop_[a-z_0-9]*\) value=\([1-9][0-9]*\) *$/\1=\2/p' |
+		sort >"$tmp/counted"
+	[ "$(wc -l <"$tmp/counted")" -ge 10 ] || fail "few reasons: $(cat "$tmp/counted")"
+	diff "$tmp/counted" "$tmp/traced" >"$tmp/diff" || fail "counters (<) and events (>): $(cat "$tmp/diff")"
+else
+	echo "# this kernel has no tracepoints"
+fi
 
 # floods: bounded tables, and the LOCATE limit
 in_ns b sysctl -q net.flip.max_routes=200 net.flip.max_neighbours=50
