@@ -188,5 +188,16 @@ typedef struct ctl_table compat_ctl_table_t;
 #define sk_skb_reason_drop(sk, skb, reason)	kfree_skb_reason(skb, reason)
 #endif
 
+/* what is told when a packet no longer needs the pages of a program: COMPAT_UBUF_OPS(name, function) */
+#ifdef COMPAT_HAVE_UBUF_OPS
+#define COMPAT_UBUF_OPS(name, fn)					\
+	static const struct ubuf_info_ops name = { .complete = fn }
+#define compat_ubuf_init(ubuf, name)	((ubuf)->ops = (name))
+#else
+#define COMPAT_UBUF_OPS(name, fn)					\
+	static void (* const name)(struct sk_buff *, struct ubuf_info *, bool) = fn
+#define compat_ubuf_init(ubuf, name)	((ubuf)->callback = *(name))
+#endif
+
 #endif /* AMOEBA_COMPAT_PROBE */
 #endif /* _AMOEBA_COMPAT_H */

@@ -207,6 +207,10 @@ int flip_eth_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type
 	}
 	/* a sender of this machine, on another veth, does not wait for what waits here */
 	skb_orphan(skb);
+	if (unlikely(skb_is_nonlinear(skb) && skb_orphan_frags_rx(skb, GFP_ATOMIC))) {
+		flip_drop(ns, n, skb, FLIP_DROP_NOMEM);
+		return NET_RX_DROP;
+	}
 	if (unlikely(!pskb_may_pull(skb, FLIP_FC_LEN))) {
 		flip_drop(ns, n, skb, FLIP_DROP_SHORT);
 		return NET_RX_DROP;

@@ -87,6 +87,7 @@ struct flip_tunables {
 	unsigned int	max_locates;
 	unsigned int	locate_queue_bytes;
 	unsigned int	locate_rate;
+	unsigned int	pin_window;
 	unsigned int	route_idle_s;
 	unsigned int	forwarding;
 	unsigned int	rmem_default;
@@ -255,6 +256,7 @@ struct flip_network_change {
  * @mc_work: takes and gives back group MACs
  * @tell: tells those of our kind that @mtu_ours is another
  * @told: so many times by now
+ * @pin_not: until then (jiffies) nothing is sent from pages of programs; 0: it may be
  * @refs: holders
  * @rcu: frees it
  */
@@ -284,6 +286,7 @@ struct flip_network {
 	struct work_struct	mc_work;
 	struct delayed_work	tell;
 	unsigned int		told;
+	unsigned long		pin_not;
 	refcount_t		refs;
 	struct rcu_head		rcu;
 };
@@ -754,6 +757,40 @@ struct flip_txmsg {
 	bool			end;
 	int			error;
 };
+
+/* flip_pin.c */
+struct flip_pin_owner;
+struct flip_pin_chunk;
+
+/**
+ * struct flip_pin - a large message sent from the pages of the program, on the sender's stack
+ * @m: the message
+ * @owner: of the chunks; NULL: it is copied
+ * @chunk: what packets are made of now
+ * @at: of it, where the next begins; bytes from its first page on
+ * @left: bytes taken from the iterator and not yet in a packet
+ * @bytes: of a chunk
+ * @most: chunks out at a time
+ * @misses: packets that could not be made of pages
+ * @on: go on with pages
+ */
+struct flip_pin {
+	struct flip_txmsg	*m;
+	struct flip_pin_owner	*owner;
+	struct flip_pin_chunk	*chunk;
+	size_t			at;
+	u32			left;
+	u32			bytes;
+	unsigned int		most;
+	unsigned int		misses;
+	bool			on;
+};
+
+void flip_pin_begin(struct flip_pin *pin, struct flip_txmsg *m, const struct iov_iter *data,
+		    u32 len, const struct flip_patience *p);
+struct sk_buff *flip_pin_fill(struct flip_pin *pin, const void *hdr, u32 hlen, struct iov_iter *data,
+			      u32 *len, u32 room, struct flip_patience *p);
+void flip_pin_end(struct flip_pin *pin, struct iov_iter *data);
 
 void flip_credit_init(struct flip_neigh *neigh);
 void flip_credit_bury(struct flip_neigh *neigh);

@@ -5,8 +5,8 @@
  * DESIGN NOTES
  * flip_send_skb() is the fast path of small messages: an endpoint of this namespace, or a route
  * and one frame, or a place in the queue of a locate. flip_send_msg() may sleep, so it copies the
- * caller's data a packet at a time, waits for the locate and for credits, and never has more than
- * a window of packets in memory.
+ * caller's data a packet at a time, or takes its pages (flip_pin.c), waits for the locate and for
+ * credits, and never has more than a window of packets in memory.
  */
 #include <linux/export.h>
 #include <linux/sched/signal.h>
@@ -358,18 +358,23 @@ static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, stru
 {
 	u32 end = s->to, at = s->from, room;
 	struct flip_txmsg m;
+	struct flip_pin pin;
 	struct sk_buff *skb;
 	int err;
 
 	err = flip_txmsg_begin(&m, neigh, w);
 	if (err)
 		return err;
+	flip_pin_begin(&pin, &m, s->data, end - at, p);
 	while (at < end && !err) {
 		room = flip_neigh_room(neigh);
 		flip_send_charge(h, neigh->network, hops);
 		h->offset = at;
 		h->length = min(room, end - at);
-		skb = flip_fill(s, at, h->length);
+		skb = flip_pin_fill(&pin, s->hdr + at, flip_fill_hdr(s, at, h->length), s->data,
+				    &h->length, room, p);
+		if (!skb)
+			skb = flip_fill(s, at, h->length);
 		if (IS_ERR(skb)) {
 			err = PTR_ERR(skb);
 			break;
@@ -381,7 +386,9 @@ static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, stru
 		if (!err && at < end)
 			err = flip_impatient(p);
 	}
-	return flip_txmsg_end(&m, err, p);
+	err = flip_txmsg_end(&m, err, p);
+	flip_pin_end(&pin, s->data);
+	return err;
 }
 
 /* where does it go: this namespace (*@neigh NULL), or a neighbour, with a reference */

@@ -37,6 +37,9 @@
 	S(TX_MCACK,		"tx_mcack")					\
 	S(TX_MCNAK,		"tx_mcnak")					\
 	S(TX_FAILED,		"tx_failed")					\
+	S(TX_PINNED,		"tx_pinned")	/* packets made of the sender's pages */ \
+	S(PIN_LIMIT,		"pin_limit")	/* RLIMIT_MEMLOCK: copied instead */ \
+	S(PIN_KEPT,		"pin_kept")	/* by a device, for long: no pages for a while */ \
 	S(LOCAL,		"local")					\
 	S(FORWARDED,		"forwarded")					\
 	S(REFRAGMENTED,		"refragmented")					\

@@ -9,6 +9,7 @@
  *	max_locates		addresses looked for at once: 16 to 65536 (4096)
  *	max_neighbours		machines known: 16 to 65536 (4096)
  *	max_routes		addresses elsewhere known: 16 to 1048576 (65536)
+ *	pin_window		bytes of a sender's pages on their way: 0 to 1 GiB (1 MiB)
  *	raw_group_range		gids that may open FLIP sockets, first and last (1 0: none)
  *	reass_bytes		memory of partial messages: 64 KiB to all (a quarter of all)
  *	rmem_default		receive buffer of a new socket, bytes: 4 KiB to 1 GiB (4 MiB)
@@ -70,6 +71,7 @@ static const struct ctl_table flip_sysctls[] = {
 	FLIP_UINT(max_locates, &sixteen, &k64),
 	FLIP_UINT(max_neighbours, &sixteen, &k64),
 	FLIP_UINT(max_routes, &sixteen, &m1),
+	FLIP_UINT(pin_window, SYSCTL_ZERO, &g1),
 	FLIP_UINT(rmem_default, &k4, &g1),
 	FLIP_UINT(route_idle_s, &ten, &day),
 	COMPAT_SYSCTL_SENTINEL
@@ -90,6 +92,7 @@ int flip_sysctl_ns_init(struct flip_ns *ns)
 		.max_locates = 4096,
 		.locate_queue_bytes = 4 << 20,
 		.locate_rate = 100,
+		.pin_window = 1 << 20,
 		.route_idle_s = 3600,
 		.forwarding = 1,
 		.rmem_default = 4 << 20,

@@ -216,7 +216,8 @@ TRACE_EVENT(flip_network,
 #ifndef FLIP_STALLS
 #define FLIP_STALLS(X)								\
 	X(LOCATE, "locate")	/* an address is looked for */			\
-	X(CREDITS, "credits")	/* the window to a neighbour is full */
+	X(CREDITS, "credits")	/* the window to a neighbour is full */		\
+	X(PIN, "pages")		/* the sender's pages are still on their way */
 
 enum flip_stall {
 #define FLIP_STALL_ENUM(id, name)	FLIP_STALL_##id,

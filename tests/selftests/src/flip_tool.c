@@ -15,7 +15,8 @@
  * (messages take turns between N addresses from DST on), keep 1 (go on after a refused message),
  * inval 1 (flow: look for the destination anew after an answer that did not come), patience MS (how
  * long a message may take to leave), quiet 1 (recv: say nothing of what comes), while FILE (flow: begin
- * again after COUNT messages as long as FILE is there, one line for each such round).
+ * again after COUNT messages as long as FILE is there, one line for each such round), scribble 1 (send:
+ * over the message as soon as the call has returned), pieces N (of an iovec; LEN is at least N * N).
  * A message of LEN bytes is filled with a pattern that recv and ping check. DST "all" broadcasts
  * with protocol number 0x7465.
  */
@@ -28,6 +29,7 @@
 
 static long count = 1, timeout_ms = 60000, echo, bcast, rcvbuf, ltime = -1, hops, flags, members;
 static long wait_ms, gap_ms, errors = 1, step, spread, keep, inval, patience, silent, by_cmsg;
+static long scribble, pieces;
 static const char *private_address, *go;
 
 static void fail(const char *what)
@@ -187,6 +189,27 @@ static void add_cmsg(struct msghdr *m, int type, int value)
 	m->msg_controllen += CMSG_SPACE(sizeof(value));
 }
 
+/* the same bytes from an iovec of that many pieces, each a byte longer than the one before */
+static ssize_t send_pieces(int fd, struct msghdr *m, const uint8_t *buf, size_t len)
+{
+	struct iovec *iov = calloc(pieces, sizeof(*iov));
+	size_t at = 0;
+	ssize_t n;
+	long i;
+
+	if (!iov)
+		fail("no memory");
+	for (i = 0; i < pieces; i++, at += n) {
+		n = i == pieces - 1 ? len - at : len / pieces + i - pieces / 2;
+		iov[i] = (struct iovec){ (void *)(buf + at), n };
+	}
+	m->msg_iov = iov;
+	m->msg_iovlen = pieces;
+	n = sendmsg(fd, m, 0);
+	free(iov);
+	return n;
+}
+
 static ssize_t try_send(int fd, const uint8_t dst[8], const uint8_t *buf, size_t len)
 {
 	struct sockaddr_flip a = { .sflip_family = family };
@@ -198,6 +221,8 @@ static ssize_t try_send(int fd, const uint8_t dst[8], const uint8_t *buf, size_t
 	};
 
 	memcpy(a.sflip_addr, dst, 8);
+	if (pieces > 1)
+		return send_pieces(fd, &m, buf, len);
 	if (!by_cmsg)
 		return sendto(fd, buf, len, 0, (struct sockaddr *)&a, sizeof(a));
 	if (ltime >= 0)
@@ -316,7 +341,7 @@ static int do_send(const char *dst, size_t len)
 	begin = now();
 	for (n = 0; n < count; n++) {
 		size = len + n * step;
-		if (!n || step)
+		if (!n || step || scribble)
 			fill(buf, size);
 		if (all && size >= 4)
 			memcpy(buf, "\0\0te", 4);
@@ -327,6 +352,8 @@ static int do_send(const char *dst, size_t len)
 			send_to(fd, to, buf, size);
 		else if (try_send(fd, to, buf, size) != (ssize_t)size)
 			refused++;
+		if (scribble)
+			memset(buf, 0xa5, size);
 	}
 	printf("sent %ld of %zu bytes in %.1f ms\n", count - refused, len, now() - begin);
 	if (keep)
@@ -470,6 +497,7 @@ static void options(char **arg)
 		{ "wait", &wait_ms }, { "gap", &gap_ms }, { "errors", &errors },
 		{ "step", &step }, { "spread", &spread }, { "keep", &keep }, { "inval", &inval },
 		{ "patience", &patience }, { "quiet", &silent }, { "cmsg", &by_cmsg },
+		{ "scribble", &scribble }, { "pieces", &pieces },
 	};
 	size_t i;
 
