@@ -11,7 +11,7 @@
 #
 # nodes: 1
 # suites: badwire
-# kernels: uml-debug deb-6.1 deb-6.12 newest
+# kernels: uml-debug deb-6.1 deb-6.12 x86-debug newest
 # timeout: 900
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"

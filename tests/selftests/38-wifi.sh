@@ -7,7 +7,7 @@
 #
 # nodes: 1
 # suites: wifi
-# kernels: deb-6.1 deb-6.12 newest
+# kernels: deb-6.12 newest
 # timeout: 300
 
 . "$AMOEBA_TREE/tests/selftests/src/flip_lib.bash"
