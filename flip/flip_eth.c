@@ -125,6 +125,28 @@ void flip_eth_control(struct flip_network *n, const u8 *mac, enum flip_fc type, 
 	flip_eth_xmit(n, skb, mac, type, count);
 }
 
+/*
+ * A packet from the pages of a program of this machine, which waits until we are done with them: copy it, so
+ * that it takes no more memory than if it had come from elsewhere, and is charged for what it takes. Drivers on
+ * the way do not, for the pages are refcounted, nor does every kernel before it gives us the packet.
+ */
+static int flip_eth_own(struct sk_buff *skb)
+{
+	unsigned int data_len = skb->data_len;
+	int err;
+
+	if (skb->len <= ETH_DATA_LEN) {
+		err = skb_linearize(skb);
+		if (!err)
+			skb->truesize -= data_len;
+		return err;
+	}
+	err = skb_orphan_frags_rx(skb, GFP_ATOMIC);
+	if (!err)
+		skb->truesize += skb_shinfo(skb)->nr_frags * PAGE_SIZE - data_len;
+	return err;
+}
+
 static void flip_eth_rcv_control(struct flip_network *n, struct sk_buff *skb, const u8 *mac,
 				 u8 type, u8 count)
 {
@@ -207,7 +229,7 @@ int flip_eth_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type
 	}
 	/* a sender of this machine, on another veth, does not wait for what waits here */
 	skb_orphan(skb);
-	if (unlikely(skb_is_nonlinear(skb) && skb_orphan_frags_rx(skb, GFP_ATOMIC))) {
+	if (unlikely(skb_is_nonlinear(skb) && skb_zcopy(skb) && flip_eth_own(skb))) {
 		flip_drop(ns, n, skb, FLIP_DROP_NOMEM);
 		return NET_RX_DROP;
 	}

@@ -11,7 +11,7 @@
  *
  * A program may change its buffer once sendmsg() has returned. So the sender, whatever became of
  * the message, waits until the last packet is gone or has been copied, as it is where it comes back into
- * this machine (skb_orphan_frags()). Only SIGKILL ends that; then the owner (struct flip_pin_owner), for
+ * this machine (flip_eth_own()). Only SIGKILL ends that; then the owner (struct flip_pin_owner), for
  * which each chunk has a reference, outlives the sender, and flip.ko stays.
  *
  * No more than net.flip.pin_window bytes are out at a time. The sender waits when there are, as it does for
@@ -234,8 +234,8 @@ static int flip_pin_take(struct flip_pin *pin, struct iov_iter *data, u32 len, u
 	c->n = DIV_ROUND_UP(pin->at + got, PAGE_SIZE);
 	compat_ubuf_init(&c->ubuf, &flip_pin_ops);
 	refcount_set(&c->ubuf.refcnt, 1);
-	/* whoever clones a packet, and a device that brings it back into this machine, makes a copy */
-	c->ubuf.flags = SKBFL_ZEROCOPY_FRAG;
+	/* no copy of it for each clone */
+	c->ubuf.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_DONT_ORPHAN;
 	c->owner = pin->owner;
 	/* whoever sends has an endpoint, and so flip.ko */
 	__module_get(THIS_MODULE);

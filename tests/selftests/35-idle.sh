@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What an idle network costs: nothing on the wire, and no timer or work more than once a second.
+# What idle networks, a wire and an overlay, cost: nothing sent, and no timer or work more than once
+# a second.
 #
 # nodes: 1
 # suites: idle distribution
@@ -18,6 +19,11 @@ seconds=12
 packets() { in_ns "$1" "$nl" dump net-get | grep -o '[rt]x-packets=[0-9]*' | tr '\n' ' '; }
 
 pair i1 i2
+# two networks, one of them an overlay
+ip -n i1 addr add 10.77.0.1/24 dev va
+ip -n i2 addr add 10.77.0.2/24 dev vb
+in_ns i1 "$amctl" net add over udp peer 10.77.0.2 && in_ns i2 "$amctl" net add over udp peer 10.77.0.1 ||
+	fail "overlay"
 # they know each other, and have a server, routes and credits
 serve i2 count=0
 head -c 100000 /dev/urandom >"$tmp/data"
