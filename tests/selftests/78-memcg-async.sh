@@ -89,6 +89,28 @@ for ns in m1 m2; do
 	stop
 done
 
+# room for a few of them: the others come without their data, and are counted; nobody is killed
+echo "== replies, not read, in a full cgroup"
+for ns in m1 m2; do
+	start $ns serve=0
+	cut=$(stat_of m1 async_cut)
+	echo $((16 * MiB)) >$groups/client/memory.max
+	client "$tests/sock_calls" pile=100 size=10 command=200000 room=200000
+	[ "$said" = "begun 100: all" ] || fail "full, $ns: $said"
+	full() { [ "$(stat_of m1 async_cut)" -gt "$cut" ]; }
+	wait_for 30 full || fail "full, $ns: no reply was cut"
+	sleep 2
+	unharmed "full, $ns"
+	read_all
+	cut=$(($(stat_of m1 async_cut) - cut))
+	expect="good $((100 - cut)) cut $cut failed 0"
+	[ "$said" = "$expect" ] || fail "full, $ns: $said, expected $expect"
+	unharmed "full, $ns, read"
+	echo max >$groups/client/memory.max
+	leave "full, $ns"
+	stop
+done
+
 quiet m1; quiet m2
 rmdir $groups/client $groups/server || fail "the cgroups stay"
 finish

@@ -876,6 +876,11 @@ static int pile(int n, size_t size, unsigned int room, int command)
 	int socks[100], nr = 0, begun = 0;
 	struct amoeba_msg m;
 
+	/* where there is no memory left no page of ours may be wanted any more */
+	setvbuf(stdin, NULL, _IONBF, 0);
+	memset(in, 0, sizeof(in));
+	if (mlockall(MCL_CURRENT))
+		die("mlockall");
 	reserve(true);
 	errno = EAGAIN;
 	while (begun < n && errno == EAGAIN && nr < 100) {
