@@ -5,7 +5,7 @@
 #
 # nodes: 1
 # suites: big
-# kernels: x86-fast
+# kernels: deb-6.12 newest x86-fast
 # mem: 6G
 # timeout: 1200
 
