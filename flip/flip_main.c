@@ -140,7 +140,7 @@ static void __exit flip_exit(void)
 	unregister_pernet_subsys(&flip_ns_ops);
 	flip_local_exit();
 	destroy_workqueue(flip_wq);
-	/* and those in flip_pin_chunk_free() */
+	/* until whoever let go of flip.ko last has left flip_pin_chunk_free() */
 	synchronize_rcu();
 	rcu_barrier();
 }

@@ -168,6 +168,13 @@ void flip_pin_begin(struct flip_pin *pin, struct flip_txmsg *m, const struct iov
 	pin->on = true;
 }
 
+/* a device keeps what it was given: no pages for its network for a while */
+static void flip_pin_kept(struct flip_network *n)
+{
+	flip_stat_inc(n->ns, PIN_KEPT);
+	WRITE_ONCE(n->pin_not, (jiffies + FLIP_PIN_NOT_S * HZ) | 1);
+}
+
 static bool flip_pin_room(const struct flip_pin *pin)
 {
 	return atomic_read(&pin->owner->chunks) < pin->most;
@@ -190,8 +197,10 @@ static int flip_pin_wait(struct flip_pin *pin, struct flip_patience *p)
 		err = flip_wait(pin->owner->wq, flip_pin_room(pin) || READ_ONCE(m->error), &some);
 		if (p->left != MAX_SCHEDULE_TIMEOUT)
 			p->left -= slice - some.left;
-		if (err == -ETIMEDOUT && skb_queue_empty_lockless(&m->q))
+		if (err == -ETIMEDOUT && skb_queue_empty_lockless(&m->q)) {
+			flip_pin_kept(m->neigh->network);
 			err = -ENOBUFS;
+		}
 	} while (err == -ETIMEDOUT && p->left);
 	trace_flip_stall(FLIP_STALL_PIN, false);
 	return err ?: READ_ONCE(m->error);
@@ -283,7 +292,7 @@ static void flip_pin_attach(struct flip_pin *pin, struct sk_buff *skb, u32 len)
 /**
  * flip_pin_fill() - the next packet of a message, made of the pages of the program
  * @pin: as flip_pin_begin() left it
- * @hdr: of the protocol header, what is of this packet
+ * @hdr: of the protocol header, what is of this packet; not looked at when that is nothing
  * @hlen: bytes of it
  * @data: what is sent
  * @len: bytes of the packet, @hlen among them; may become less
@@ -334,7 +343,6 @@ struct sk_buff *flip_pin_fill(struct flip_pin *pin, const void *hdr, u32 hlen, s
  */
 void flip_pin_end(struct flip_pin *pin, struct iov_iter *data)
 {
-	struct flip_network *n = pin->m->neigh->network;
 	struct flip_pin_owner *owner = pin->owner;
 	long left;
 
@@ -346,8 +354,7 @@ void flip_pin_end(struct flip_pin *pin, struct iov_iter *data)
 		left = flip_wait_killable(owner->wq, !atomic_read(&owner->chunks),
 					  msecs_to_jiffies(FLIP_PIN_KEPT_MS));
 		if (!left) {
-			flip_stat_inc(n->ns, PIN_KEPT);
-			WRITE_ONCE(n->pin_not, (jiffies + FLIP_PIN_NOT_S * HZ) | 1);
+			flip_pin_kept(pin->m->neigh->network);
 			flip_wait_killable(owner->wq, !atomic_read(&owner->chunks), MAX_SCHEDULE_TIMEOUT);
 		}
 		trace_flip_stall(FLIP_STALL_PIN, false);

@@ -356,7 +356,7 @@ static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, stru
 			   const struct flip_want *w, struct flip_neigh *neigh, u16 hops,
 			   struct flip_patience *p)
 {
-	u32 end = s->to, at = s->from, room;
+	u32 end = s->to, at = s->from, room, n;
 	struct flip_txmsg m;
 	struct flip_pin pin;
 	struct sk_buff *skb;
@@ -371,8 +371,8 @@ static int flip_send_large(struct flip_ns *ns, const struct flip_source *s, stru
 		flip_send_charge(h, neigh->network, hops);
 		h->offset = at;
 		h->length = min(room, end - at);
-		skb = flip_pin_fill(&pin, s->hdr + at, flip_fill_hdr(s, at, h->length), s->data,
-				    &h->length, room, p);
+		n = flip_fill_hdr(s, at, h->length);
+		skb = flip_pin_fill(&pin, n ? s->hdr + at : NULL, n, s->data, &h->length, room, p);
 		if (!skb)
 			skb = flip_fill(s, at, h->length);
 		if (IS_ERR(skb)) {

@@ -56,7 +56,7 @@ count tx_pinned
 expect "it was copied" "$grown" 0
 
 # the device keeps every packet for a while: the call takes as long, and what comes is what was sent
-slow 300ms
+slow 200ms
 send $some scribble 1 count 2 gap 1 >"$tmp/send" || fail "slow device: $(cat "$tmp/send")"
 came "slow device" $some
 came "slow device, the second" $some
@@ -128,7 +128,7 @@ count tx_pinned
 in_ns a sysctl -qw net.flip.pin_window=1048576
 
 # killed while the device has some of them: it goes at once
-slow 4s
+slow 40s
 ip netns exec a "$tool" send "$address" 200000 scribble 1 >"$tmp/send" 2>&1 &
 pid=$!
 busy() { tc -n a -s qdisc show dev e0 | grep -qE 'backlog [0-9]+[KM]?b ([89]|[1-9][0-9]+)p'; }
@@ -136,7 +136,7 @@ wait_for 20 busy || fail "killed: $(tc -n a -s qdisc show dev e0)"
 kill -KILL "$pid"
 begin=$SECONDS
 wait "$pid" 2>/dev/null
-[ $((SECONDS - begin)) -le 2 ] || fail "killed: it took $((SECONDS - begin)) s"
+[ $((SECONDS - begin)) -le 10 ] || fail "killed: it took $((SECONDS - begin)) s"
 expect "killed: nothing was said" "$(cat "$tmp/send")" ""
 fast
 again
@@ -158,7 +158,7 @@ link a e0 b e0
 
 # killed while a device has them: flip.ko stays until it has not
 send 10 >"$tmp/send" && came "a small one to the new device" 10
-slow 6s
+slow 60s
 ip netns exec a "$tool" send "$address" 200000 >"$tmp/send" 2>&1 &
 pid=$!
 wait_for 20 busy || fail "module: $(tc -n a -s qdisc show dev e0)"

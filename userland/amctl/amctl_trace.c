@@ -658,9 +658,9 @@ const struct amctl_object amctl_obj_trace = {
 		"  port PORT   of this put-port only      over MS   that took at least so long\n"
 		"  count N     end after so many; otherwise with Ctrl-C\n"
 		"stages of a call: locate (the port is looked for), flip-locate (the address), credits (the\n"
-		"  window to a neighbour, or of pages on their way, is full), send, net (on its way, and all at a server elsewhere), queue\n"
-		"  (no server thread is free), start (a server thread wakes), serve, reply (on its way), wake\n"
-		"  (the client's thread wakes), other\n"
+		"  window to a neighbour, or of pages on their way, is full), send, net (on its way, and all at\n"
+		"  a server elsewhere), queue (no server thread is free), start (a server thread wakes), serve,\n"
+		"  reply (on its way), wake (the client's thread wakes), other\n"
 		"stages of a request, from its arrival until the reply has left: queue, start, serve, and of\n"
 		"  the reply flip-locate, credits, send; then ack (until it is acknowledged)",
 };

@@ -227,7 +227,8 @@ def main():
             os.setns(f.fileno(), 0x40000000)
         else:
             import ctypes
-            ctypes.CDLL(None).setns(f.fileno(), 0x40000000)
+            if ctypes.CDLL(None).setns(f.fileno(), 0x40000000):
+                sys.exit(f"setns: {sys.argv[2]}")
     nl = Netlink()
     number, groups = family(nl, spec)
     policies(nl, spec, number)
