@@ -128,23 +128,28 @@ void flip_eth_control(struct flip_network *n, const u8 *mac, enum flip_fc type, 
 /*
  * A packet from the pages of a program of this machine, which waits until we are done with them: copy it, so
  * that it takes no more memory than if it had come from elsewhere, and is charged for what it takes. Drivers on
- * the way do not, for the pages are refcounted, nor does every kernel before it gives us the packet.
+ * the way do not, for the pages are refcounted, nor does every kernel before it gives us the packet. Consumes
+ * @skb; NULL: no memory.
  */
-static int flip_eth_own(struct sk_buff *skb)
+static struct sk_buff *flip_eth_own(struct sk_buff *skb)
 {
 	unsigned int data_len = skb->data_len;
-	int err;
+	struct sk_buff *copy;
 
 	if (skb->len <= ETH_DATA_LEN) {
-		err = skb_linearize(skb);
-		if (!err)
-			skb->truesize -= data_len;
-		return err;
+		copy = skb_copy(skb, GFP_ATOMIC);
+		if (copy)
+			consume_skb(skb);
+		else
+			kfree_skb(skb);
+		return copy;
 	}
-	err = skb_orphan_frags_rx(skb, GFP_ATOMIC);
-	if (!err)
-		skb->truesize += skb_shinfo(skb)->nr_frags * PAGE_SIZE - data_len;
-	return err;
+	if (skb_orphan_frags_rx(skb, GFP_ATOMIC)) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	skb->truesize += skb_shinfo(skb)->nr_frags * PAGE_SIZE - data_len;
+	return skb;
 }
 
 static void flip_eth_rcv_control(struct flip_network *n, struct sk_buff *skb, const u8 *mac,
@@ -229,9 +234,12 @@ int flip_eth_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type
 	}
 	/* a sender of this machine, on another veth, does not wait for what waits here */
 	skb_orphan(skb);
-	if (unlikely(skb_is_nonlinear(skb) && skb_zcopy(skb) && flip_eth_own(skb))) {
-		flip_drop(ns, n, skb, FLIP_DROP_NOMEM);
-		return NET_RX_DROP;
+	if (unlikely(skb_is_nonlinear(skb) && skb_zcopy(skb))) {
+		skb = flip_eth_own(skb);
+		if (!skb) {
+			flip_drop(ns, n, NULL, FLIP_DROP_NOMEM);
+			return NET_RX_DROP;
+		}
 	}
 	if (unlikely(!pskb_may_pull(skb, FLIP_FC_LEN))) {
 		flip_drop(ns, n, skb, FLIP_DROP_SHORT);
