@@ -680,6 +680,9 @@ static void command_ended(struct slot *s, int res)
 			DIE("a command of io_uring, number %u: errno %d (%s)", s->nr, -res, strerror(-res));
 		return;
 	}
+	/* on a file of somebody else: /dev/null takes any command, and that is our standard input */
+	if (s->fd != fds[0] && s->fd != fds[1] && s->fd != fds[2])
+		return;
 	if (res || !s->nr || s->nr >= MAX_KNOWN)
 		DIE("a command of io_uring, number %u, gives %d", s->nr, res);
 	uring_done[s->nr]++;
