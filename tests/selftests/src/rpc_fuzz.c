@@ -291,6 +291,12 @@ static void an_argument(unsigned int nr, void *arg)
 		t->flags = below(8) ? below(4) : rnd();
 		t->locate_ms = below(2) ? 1 + below(20) : rnd();
 		t->timeout_ms = below(4) ? 1 + below(50) : rnd();
+		/*
+		 * Who calls a port whose requests it takes itself, by a command of io_uring, waits for itself,
+		 * and a signal only asks it to answer: then not for weeks.
+		 */
+		if (!below(2) || !memcmp(t->req.port, putport, 6))
+			t->timeout_ms = 1 + t->timeout_ms % 3000;
 		t->reserved = below(24) ? 0 : rnd();
 		t->cookie = below(4);
 		break;
